@@ -1,0 +1,208 @@
+//! What is still possible behind the walls, and that everything else ends the process.
+#![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used)]
+
+mod attacks;
+mod common;
+
+use std::fs;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use attacks::{ATTACKS, Place};
+use common::{call, child, outcome, said, say, skip, waiting};
+use signbox_sandbox::{Choice, Memory, enter, filter_system_calls, install_panic_hook, prepare};
+
+fn main() -> ExitCode {
+    common::main(
+        named![
+            every_attack_succeeds_without_walls_and_kills_the_process_behind_them,
+            every_other_system_call_number_kills_the_process,
+            the_five_system_calls_work_behind_the_walls,
+            the_end_is_straight_and_keeps_its_code,
+            a_panic_says_where_and_never_what,
+            a_thousand_keys_can_be_listed,
+            the_kernel_says_that_all_walls_are_up,
+        ],
+        named![attack, number, work, leave, panics, many, hold],
+    )
+}
+
+fn every_attack_succeeds_without_walls_and_kills_the_process_behind_them() {
+    for (name, _) in ATTACKS {
+        let control = outcome(&format!("attack:open:{name}"));
+        match control.code {
+            Some(0) => {}
+            Some(MISSING) => skip(&format!("{name}: not in this kernel, even without walls")),
+            _ => panic!("control: {name} must succeed without walls: {control:?}"),
+        }
+        let walled = outcome(&format!("attack:walled:{name}"));
+        assert_eq!(walled.signal, Some(libc::SIGSYS), "{name}: {walled:?}");
+        assert_eq!(walled.out, "walls are up", "{name}");
+    }
+}
+
+fn attack() {
+    let detail = common::detail();
+    let (mode, name) = detail.split_once(':').unwrap();
+    let attack = ATTACKS.iter().find(|attack| attack.0 == name).unwrap().1;
+    if mode == "open" {
+        let place = Place::make();
+        say("no walls");
+        signbox_sandbox::exit(verdict(attack(&place)));
+    }
+    prepare().unwrap();
+    Memory::map(Choice::Auto).unwrap().run(|_| {
+        let place = Place::make();
+        enter(&[place.listed]).unwrap();
+        say("walls are up");
+        signbox_sandbox::exit(verdict(attack(&place)));
+    });
+}
+
+fn verdict(result: i64) -> i32 {
+    match result {
+        0.. => 0,
+        missing if missing == -i64::from(libc::ENOSYS) => MISSING,
+        error => i32::try_from(-error).unwrap_or(1),
+    }
+}
+
+const MISSING: i32 = 200;
+
+fn every_other_system_call_number_kills_the_process() {
+    let five =
+        [libc::SYS_read, libc::SYS_write, libc::SYS_keyctl, libc::SYS_clock_gettime, libc::SYS_exit_group];
+    for number in (0..=480).filter(|number| !five.contains(number)) {
+        let ended = outcome(&format!("number:{number}"));
+        let passed =
+            UPROBES.contains(&number) && (ended.signal == Some(libc::SIGILL) || ended.out == "nothing done");
+        assert!(passed || ended.signal == Some(libc::SIGSYS), "{number}: {ended:?}");
+    }
+}
+
+fn number() {
+    let number = common::detail().parse().unwrap();
+    filter_system_calls(&[1]).unwrap_or_else(|error| panic!("{error:?}"));
+    let result = call(number, [0; 6]);
+    say(if result == -i64::from(libc::ENXIO) { "nothing done" } else { "done" });
+}
+
+/// uretprobe and uprobe, which the kernel lets pass every filter (Linux 6.14): the first kills whoever
+/// calls it from anywhere but a probe that root has set, the second does nothing then.
+#[cfg(target_arch = "x86_64")]
+const UPROBES: [libc::c_long; 2] = [335, 336];
+#[cfg(not(target_arch = "x86_64"))]
+const UPROBES: [libc::c_long; 0] = [];
+
+fn the_five_system_calls_work_behind_the_walls() {
+    let mut process = child("work").spawn().unwrap();
+    process.stdin.take().unwrap().write_all(b"ping").unwrap();
+    let output = process.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{output:?}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "ping and the payload");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "to the operator");
+}
+
+fn work() {
+    prepare().unwrap();
+    let serial = common::key("signbox-test:listed", b"the payload");
+    Memory::map(Choice::Auto).unwrap().run(|vault| {
+        enter(&[serial]).unwrap();
+        let mut line = [0; 64];
+        let length = call(libc::SYS_read, [0, line.as_mut_ptr() as usize, line.len(), 0, 0, 0]);
+        vault.wiped(|page| {
+            let arguments = [11, serial as usize, page.as_mut_ptr() as usize, page.len(), 0, 0];
+            let key = call(libc::SYS_keyctl, arguments) as usize;
+            for part in [&line[..length as usize], b" and ", &page[..key]] {
+                nix::unistd::write(std::io::stdout(), part).unwrap();
+            }
+        });
+        nix::unistd::write(std::io::stderr(), b"to the operator").unwrap();
+        let mut now = [0_u64; 2];
+        assert_eq!(call(libc::SYS_clock_gettime, [0, now.as_mut_ptr() as usize, 0, 0, 0, 0]), 0);
+        let vdso = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        assert!(vdso - Duration::from_secs(now[0]) < Duration::from_secs(5));
+        signbox_sandbox::exit(7);
+    })
+}
+
+fn the_end_is_straight_and_keeps_its_code() {
+    for code in [0, 1, 2, 255] {
+        assert_eq!(outcome(&format!("leave:exit:{code}")).code, Some(code));
+    }
+    // Why `exit` exists: what std does at the end is not among the five calls.
+    assert_eq!(outcome("leave:std:0").signal, Some(libc::SIGSYS));
+}
+
+fn leave() {
+    let detail = common::detail();
+    let (how, code) = detail.split_once(':').unwrap();
+    let code = code.parse().unwrap();
+    prepare().unwrap();
+    enter(&[]).unwrap();
+    if how == "std" {
+        std::thread::spawn(|| ()).join().unwrap();
+        std::process::exit(code);
+    }
+    signbox_sandbox::exit(code);
+}
+
+fn a_panic_says_where_and_never_what() {
+    let ended = outcome("panics");
+    assert_eq!(ended.code, Some(signbox_sandbox::PANIC_CODE), "{ended:?}");
+    let line = ended.err.strip_prefix("signbox-signer: panicked at ").unwrap();
+    let number = line.strip_suffix('\n').unwrap().strip_prefix("sandbox/tests/walls.rs:").unwrap();
+    assert!(number.parse::<u32>().is_ok(), "{ended:?}");
+}
+
+fn panics() {
+    install_panic_hook();
+    prepare().unwrap();
+    Memory::map(Choice::Auto).unwrap().run(|_| {
+        enter(&[]).unwrap();
+        let secret = std::hint::black_box("a secret");
+        panic!("this must not be seen: {secret}");
+    });
+}
+
+fn a_thousand_keys_can_be_listed() {
+    assert_eq!(said("many"), "first and last");
+}
+
+fn many() {
+    prepare().unwrap();
+    // Keys of a signer are few here, the quota is not ours: the rest of the list is made up.
+    let (first, last) = (common::key("signbox-test:first", b"1"), common::key("signbox-test:last", b"2"));
+    let made_up = (0..998).map(|at| 0x0100_0000 + at * 7919);
+    let serials: Vec<i32> = [first].into_iter().chain(made_up).chain([last]).collect();
+    enter(&serials).unwrap();
+    let readable = |serial: i32| call(libc::SYS_keyctl, [11, serial as usize, 0, 0, 0, 0]) == 1;
+    say(if readable(first) { "first" } else { "not the first" });
+    say(if readable(last) { " and last" } else { " and not the last" });
+}
+
+fn the_kernel_says_that_all_walls_are_up() {
+    let (mut process, said) = waiting("hold:walled");
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    for line in ["NoNewPrivs:\t1", "Seccomp:\t2", "Seccomp_filters:\t1", "Threads:\t1", "TracerPid:\t0"] {
+        assert!(status.contains(line), "{line} in {status}");
+    }
+    for set in ["Inh", "Prm", "Eff", "Bnd", "Amb"] {
+        if nix::unistd::geteuid().as_raw() == 0 {
+            assert!(status.contains(&format!("Cap{set}:\t0000000000000000\n")), "{status}");
+        }
+    }
+    assert!(said.starts_with("Walls"), "{said}");
+    drop(process.stdin.take());
+    assert!(process.wait().unwrap().success());
+}
+
+/// Says what walls it has, and waits behind them.
+fn hold() {
+    prepare().unwrap();
+    let walls = format!("{:?}\n", enter(&[5]).unwrap());
+    say(&walls);
+    common::wait();
+    signbox_sandbox::exit(0);
+}
