@@ -1,1 +1,32 @@
-//! stub
+//! What each exchange signs, and what each of its endpoints does.
+//!
+//! A request comes in as an HTTP client would send it, without authentication or signed with a
+//! placeholder, and is taken apart ([`Parts`]), recognised ([`Exchange::endpoint`]) and signed
+//! ([`Exchange::sign`]). This crate is pure: it knows neither keyrings nor walls, reads no clock, and
+//! decides nothing; who may do what is the caller's business.
+//!
+//! The catalogue is data, one folder an exchange under `catalog/`, turned into constants at build
+//! time; an exchange's name appears nowhere in the engine. Two choices someone will want to undo:
+//!
+//! - *Nothing is normalised.* Returned is what must be sent, byte for byte; what could be read in two
+//!   ways is refused. An engine that sorts or re-encodes signs something else than it was shown.
+//! - *Our own JSON reader* ([`json`]) instead of a library's: it refuses duplicate and escaped names,
+//!   allocates nothing, and is short enough to be read by whoever reviews the process that holds secrets.
+
+#![forbid(unsafe_code)]
+
+mod catalogue;
+mod endpoints;
+pub mod json;
+mod parts;
+pub mod scan;
+mod sign;
+mod time;
+
+pub use catalogue::{
+    Binds, Class, Digest, Encoding, Endpoint, Exchange, Method, Name, NameSet, Node, Place, Scheme,
+    SecretEncoding, Shape, ShapeName, Time, Token, Unit, When, catalogue, exchange,
+};
+pub use parts::{BodyKind, Param, Parts, Request, Scratch, Source};
+pub use sign::{Clock, Credentials, Error, Keyed, Signed};
+pub use time::{Skew, Stamp};

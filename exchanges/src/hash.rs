@@ -1,0 +1,12 @@
+// Included by the engine and by build.rs, so that both mean the same hash.
+
+/// A hash of a name: names that differ are mostly told apart without reading them.
+pub(crate) fn hash(name: &[u8]) -> u32 {
+    let mixed = match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) => {
+            u64::from_le_bytes(*first).rotate_left(5) ^ u64::from_le_bytes(*last) ^ name.len() as u64
+        }
+        _ => name.iter().fold(0, |word: u64, byte| word << 8 | u64::from(*byte)),
+    };
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
+}

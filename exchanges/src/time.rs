@@ -1,0 +1,293 @@
+//! Timestamps and nonces: minted when a request has none, checked when it has one.
+
+use crate::catalogue::{Time, Unit};
+
+/// How far from now a time in a request may lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skew {
+    /// This many seconds, either way.
+    Seconds(u32),
+    /// The request's time is not compared with the clock.
+    Off,
+}
+
+impl Skew {
+    /// What holds where nothing else is said.
+    pub const DEFAULT: Skew = Skew::Seconds(60);
+
+    /// The narrower of two.
+    pub fn narrower(self, other: Skew) -> Skew {
+        match (self, other) {
+            (Skew::Seconds(a), Skew::Seconds(b)) => Skew::Seconds(a.min(b)),
+            (Skew::Off, known) | (known, Skew::Off) => known,
+        }
+    }
+}
+
+/// A time as it is sent and signed.
+#[derive(Clone, Debug, Default)]
+pub struct Stamp {
+    text: [u8; 32],
+    len: usize,
+    /// What the key's next nonce must exceed, in the scheme's unit.
+    pub value: u64,
+    /// Whether it was made here.
+    pub minted: bool,
+}
+
+impl Stamp {
+    /// The text of the time.
+    pub fn text(&self) -> &str {
+        core::str::from_utf8(&self.text[..self.len]).expect("only ASCII is written")
+    }
+
+    /// Makes a time for a request that has none: now, and above `last` where that is not far ahead.
+    ///
+    /// A nonce must rise whatever the clock says. A timestamp rises too, but never runs more than
+    /// a quarter of a second ahead of the clock: exchanges refuse one from the future.
+    pub fn mint(time: &Time, now_ns: u64, last: u64) -> Stamp {
+        let now = from_ns(time.unit, now_ns);
+        let next = last.saturating_add(1).max(now);
+        let value = if time.rising { next } else { next.min(from_ns(time.unit, now_ns + LEAD_NS)) };
+        let mut stamp = Stamp { value, minted: true, ..Stamp::default() };
+        match time.unit {
+            Unit::IsoMillis => stamp.put_iso(value),
+            Unit::Seconds | Unit::Millis | Unit::Micros => stamp.put_number(value, 1),
+        }
+        stamp
+    }
+
+    /// Takes over the time of a request, or says why it is stale.
+    pub fn check(time: &Time, text: &str, now_ns: u64, last: u64, skew: Skew) -> Result<Stamp, &'static str> {
+        let mut stamp = Stamp { len: text.len(), ..Stamp::default() };
+        let place = stamp.text.get_mut(..text.len()).ok_or("the time is too long")?;
+        place.copy_from_slice(text.as_bytes());
+        let ns = match time.unit {
+            Unit::IsoMillis => {
+                stamp.value = iso_millis(text).ok_or("the time is not ISO 8601 with milliseconds and Z")?;
+                stamp.value.checked_mul(NS_PER_MS)
+            }
+            Unit::Seconds | Unit::Millis | Unit::Micros => {
+                let digits = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+                stamp.value = text.parse().ok().filter(|_| digits).ok_or("the time is not a whole number")?;
+                // Bots count nonces in the unit they like; how many digits there are tells which.
+                if time.rising { of_any_unit(stamp.value) } else { to_ns(time.unit, stamp.value) }
+            }
+        };
+        if let Skew::Seconds(seconds) = skew {
+            let limit = u64::from(seconds) * 1_000_000_000;
+            // The unit's grain must not make a time of this very second stale.
+            let near = ns.is_some_and(|ns| ns.abs_diff(now_ns) <= limit + grain_ns(time.unit));
+            if !near {
+                return Err("the time is not near this machine's clock");
+            }
+        }
+        if time.rising && stamp.value <= last {
+            return Err("the nonce is not higher than the last one");
+        }
+        stamp.value = stamp.value.max(last);
+        Ok(stamp)
+    }
+
+    fn put(&mut self, byte: u8) {
+        self.text[self.len] = byte;
+        self.len += 1;
+    }
+
+    fn put_number(&mut self, value: u64, least_digits: usize) {
+        let mut digits = [b'0'; 20];
+        let (mut rest, mut at) = (value, 20);
+        while rest > 0 || 20 - at < least_digits {
+            at -= 1;
+            digits[at] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        for digit in &digits[at..] {
+            self.put(*digit);
+        }
+    }
+
+    fn put_iso(&mut self, millis: u64) {
+        let (days, ms) = (millis / MS_PER_DAY, millis % MS_PER_DAY);
+        let (year, month, day) = civil(days);
+        for (value, digits, after) in [
+            (year, 4, b'-'),
+            (month, 2, b'-'),
+            (day, 2, b'T'),
+            (ms / 3_600_000, 2, b':'),
+            (ms / 60_000 % 60, 2, b':'),
+            (ms / 1_000 % 60, 2, b'.'),
+            (ms % 1_000, 3, b'Z'),
+        ] {
+            self.put_number(value, digits);
+            self.put(after);
+        }
+    }
+}
+
+/// Year, month and day of a day since 1970, by the proleptic Gregorian calendar
+/// (the `civil_from_days` of H. Hinnant's "chrono-compatible low-level date algorithms").
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468; // days since 0000-03-01
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+/// Milliseconds since 1970 of `YYYY-MM-DDTHH:MM:SS.mmmZ`.
+fn iso_millis(text: &str) -> Option<u64> {
+    let pattern = b"0000-00-00T00:00:00.000Z";
+    let same = |(a, b): (&u8, u8)| if *a == b'0' { b.is_ascii_digit() } else { *a == b };
+    if text.len() != pattern.len() || !pattern.iter().zip(text.bytes()).all(same) {
+        return None;
+    }
+    let number = |from: usize, to: usize| text[from..to].parse::<u64>().ok();
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second, ms) = (number(11, 13)?, number(14, 16)?, number(17, 19)?, number(20, 23)?);
+    // Days since 0000-03-01, the inverse of `civil`; a date that does not come back is none.
+    let march_year = year.checked_sub(u64::from(month <= 2))?;
+    let from_march = (month + 9) % 12;
+    let of_year = (153 * from_march + 2) / 5 + day.checked_sub(1)?;
+    let days = march_year * 365 + march_year / 4 - march_year / 100 + march_year / 400 + of_year;
+    let days = days.checked_sub(719_468)?;
+    let real = civil(days) == (year, month, day) && hour < 24 && minute < 60 && second < 60;
+    real.then(|| days * MS_PER_DAY + hour * 3_600_000 + minute * 60_000 + second * 1_000 + ms)
+}
+
+fn from_ns(unit: Unit, ns: u64) -> u64 {
+    ns / grain_ns(unit)
+}
+
+fn to_ns(unit: Unit, value: u64) -> Option<u64> {
+    value.checked_mul(grain_ns(unit))
+}
+
+fn grain_ns(unit: Unit) -> u64 {
+    match unit {
+        Unit::Seconds => 1_000_000_000,
+        Unit::Millis | Unit::IsoMillis => NS_PER_MS,
+        Unit::Micros => 1_000,
+    }
+}
+
+/// Nanoseconds since 1970 of a present-day time in seconds, milli-, micro- or nanoseconds.
+fn of_any_unit(value: u64) -> Option<u64> {
+    match value {
+        0..100_000_000_000 => value.checked_mul(1_000_000_000),
+        100_000_000_000..100_000_000_000_000 => value.checked_mul(NS_PER_MS),
+        100_000_000_000_000..100_000_000_000_000_000 => value.checked_mul(1_000),
+        _ => Some(value),
+    }
+}
+
+const NS_PER_MS: u64 = 1_000_000;
+const MS_PER_DAY: u64 = 86_400_000;
+const LEAD_NS: u64 = 250 * NS_PER_MS;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Place;
+
+    const NOW: u64 = 1_700_000_000_123_456_789;
+
+    fn time(unit: Unit, rising: bool) -> Time {
+        Time { place: Place::Header("t"), unit, rising }
+    }
+
+    #[test]
+    fn each_unit_is_written_as_the_exchanges_want_it() {
+        for (unit, text) in [
+            (Unit::Seconds, "1700000000"),
+            (Unit::Millis, "1700000000123"),
+            (Unit::Micros, "1700000000123456"),
+            (Unit::IsoMillis, "2023-11-14T22:13:20.123Z"),
+        ] {
+            let stamp = Stamp::mint(&time(unit, false), NOW, 0);
+            assert_eq!(stamp.text(), text);
+            let again = Stamp::check(&time(unit, false), text, NOW, 0, Skew::DEFAULT).unwrap();
+            assert_eq!((again.text(), again.value), (text, stamp.value));
+        }
+    }
+
+    #[test]
+    fn dates_survive_a_round_trip() {
+        for day in (0..200_000).step_by(17) {
+            let mut stamp = Stamp::default();
+            stamp.put_iso(day * MS_PER_DAY + 45_296_789);
+            assert_eq!(iso_millis(stamp.text()), Some(day * MS_PER_DAY + 45_296_789), "{}", stamp.text());
+        }
+        for text in [
+            "2023-02-29T00:00:00.000Z",
+            "2023-13-01T00:00:00.000Z",
+            "2023-01-01T24:00:00.000Z",
+            "2023-01-01 00:00:00.000Z",
+            "2023-01-00T00:00:00.000Z",
+            "2023-01-01T00:00:00Z",
+        ] {
+            assert_eq!(iso_millis(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_nonce_rises_even_when_the_clock_stands_still() {
+        let mut last = 0;
+        for _ in 0..1000 {
+            let stamp = Stamp::mint(&time(Unit::Millis, true), NOW, last);
+            assert!(stamp.value > last);
+            last = stamp.value;
+        }
+        assert_eq!(last, 1_700_000_001_122);
+    }
+
+    #[test]
+    fn a_timestamp_rises_but_does_not_run_away_from_the_clock() {
+        let first = Stamp::mint(&time(Unit::Millis, false), NOW, 0);
+        let second = Stamp::mint(&time(Unit::Millis, false), NOW, first.value);
+        assert_eq!(second.value, first.value + 1);
+        let far = Stamp::mint(&time(Unit::Millis, false), NOW, first.value + 10_000);
+        assert_eq!(far.value, first.value + 250);
+    }
+
+    #[test]
+    fn a_time_far_from_the_clock_is_stale_either_way() {
+        for (text, fresh) in [
+            ("1700000000123", true),
+            ("1700000060000", true),
+            ("1699999940200", true),
+            ("1700000070000", false),
+            ("1699999930000", false),
+            ("0", false),
+            ("", false),
+            ("1700000000123.5", false),
+            ("-1700000000123", false),
+            ("99999999999999999999", false),
+        ] {
+            let checked = Stamp::check(&time(Unit::Millis, false), text, NOW, 0, Skew::DEFAULT);
+            assert_eq!(checked.is_ok(), fresh, "{text}");
+        }
+        assert!(Stamp::check(&time(Unit::Millis, false), "5", NOW, 0, Skew::Off).is_ok());
+    }
+
+    #[test]
+    fn a_nonce_must_exceed_the_last_and_may_count_in_any_unit() {
+        let rising = time(Unit::Millis, true);
+        for text in ["1700000000", "1700000000123", "1700000000123456", "1700000000123456789"] {
+            assert!(Stamp::check(&rising, text, NOW, 0, Skew::DEFAULT).is_ok(), "{text}");
+        }
+        assert!(Stamp::check(&rising, "1700000000123", NOW, 1_700_000_000_123, Skew::Off).is_err());
+        assert!(Stamp::check(&rising, "1700000000124", NOW, 1_700_000_000_123, Skew::Off).is_ok());
+    }
+
+    #[test]
+    fn an_option_can_only_narrow_the_skew() {
+        assert_eq!(Skew::Seconds(5).narrower(Skew::Seconds(60)), Skew::Seconds(5));
+        assert_eq!(Skew::Off.narrower(Skew::Seconds(60)), Skew::Seconds(60));
+        assert_eq!(Skew::Off.narrower(Skew::Off), Skew::Off);
+    }
+}
