@@ -1,2 +1,41 @@
-//! stub
-fn main() {}
+//! `signbox`: the program that people use; it puts keys into the kernel, looks after them, and starts signers.
+
+#![forbid(unsafe_code)]
+
+mod add;
+mod check;
+mod cli;
+mod client;
+#[cfg(test)]
+mod completions;
+mod curl;
+mod demo;
+mod doctor;
+mod error;
+mod exchanges;
+mod keys;
+mod list;
+mod output;
+mod prompt;
+mod remove;
+mod request;
+mod revoke;
+mod run;
+mod show;
+mod sign;
+mod timeout;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::parse().run() {
+        Ok(code) => code,
+        // A closed pipe is success: whoever read has seen enough.
+        Err(error) if error.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "signbox: {error}"); // `eprintln!` panics on a closed pipe
+            ExitCode::FAILURE
+        }
+    }
+}

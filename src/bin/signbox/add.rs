@@ -1,0 +1,129 @@
+//! `signbox add`: puts a secret into the kernel, from the terminal or a descriptor, by way of locked memory alone.
+
+mod payload;
+mod plan;
+mod source;
+
+use crate::cli::Add;
+use crate::error::Error;
+use crate::keys;
+use crate::output::remark;
+use crate::prompt::Unanswered;
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use plan::{Home, Plan};
+use signbox_exchanges::json::Names;
+use signbox_keyring::{self as keyring, Entry, Key, Keyring, State};
+use signbox_sandbox::{Choice, Memory};
+use source::Source;
+use std::process::ExitCode;
+
+pub(crate) fn run(args: &Add) -> Result<ExitCode, Error> {
+    shut_memory()?;
+    let plan = Plan::of(args)?;
+    let before = plan.there_already()?;
+    let memory = Memory::map(Choice::Auto).map_err(Error::new)?;
+    plan.warn();
+    let source = Source::open(args)?;
+    let mut names = Names::new();
+    match memory.run(|vault| store(&plan, source, vault.page(), &mut names)) {
+        Ok(key) => {
+            let left = set_timeout(&plan, key, before.as_ref())?;
+            tell(&plan, key, before.as_ref(), left)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(Unanswered::Failed(error)) => Err(error),
+        Err(Unanswered::Stopped(signal)) => {
+            remark("signbox: stopped; nothing was stored");
+            Ok(ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX)))
+        }
+    }
+}
+
+/// Keeps other processes of the user, and core files, from what is typed; before anything else is done.
+fn shut_memory() -> Result<(), Error> {
+    prctl::set_dumpable(false)
+        .map_err(|error| Error::new(format_args!("cannot become non-dumpable: {error}")))?;
+    // A limit of 0 lets a core be piped to a program, 1 does not.
+    match setrlimit(Resource::RLIMIT_CORE, 1, 1) {
+        Err(Errno::EPERM) if matches!(getrlimit(Resource::RLIMIT_CORE), Ok((_, 0))) => Ok(()),
+        done => done.map_err(|error| Error::new(format_args!("cannot limit core files: {error}"))),
+    }
+}
+
+/// Reads the secret, makes the record, checks it as a signer will read it, and gives it to the kernel.
+///
+/// Runs on the stack in locked memory, and uses `page` for everything that holds the secret.
+fn store(plan: &Plan<'_>, source: Source, page: &mut [u8], names: &mut Names) -> Result<Key, Unanswered> {
+    let (typed, rest) = page.split_at_mut(TYPED);
+    let (record, scratch) = rest.split_at_mut(rest.len() / 2);
+    let secrets = source.read(plan, typed)?;
+    secrets.check(plan.handle.exchange)?;
+    let length = payload::write(plan, &secrets, record)?;
+    let (record, copy) = (&record[..length], &mut scratch[..length]);
+    copy.copy_from_slice(record);
+    payload::check(plan, &secrets, copy, names)?;
+    let stored = match &plan.home {
+        Home::Keyring(ring) => keyring::add(*ring, &plan.handle.description, record, scratch),
+        Home::Group { gid, .. } => keyring::add_group(&plan.handle.description, record, *gid, scratch),
+    };
+    Ok(stored.map_err(Error::from)?)
+}
+
+/// Sets the timeout that was asked for, or the one that replacing has cleared; without it the key does not stay.
+fn set_timeout(plan: &Plan<'_>, key: Key, before: Option<&Entry>) -> Result<Option<u32>, Error> {
+    let kept = before.and_then(|entry| entry.expires.as_deref()).map(plan::seconds_left);
+    let Some(seconds) = plan.timeout.or(kept) else { return Ok(None) };
+    if let Err(error) = key.set_timeout(seconds) {
+        let removed = key.unlink(plan.home.keyring()).is_ok();
+        let _ = key.unlink(Keyring::Process);
+        let end =
+            if removed { "so the key was removed again" } else { "and the key could not be removed either" };
+        return Err(Error::new(format_args!("{error}; {end}")));
+    }
+    Ok(Some(seconds))
+}
+
+/// Says what was stored, where, for what, until when, and who can read it.
+fn tell(plan: &Plan<'_>, key: Key, before: Option<&Entry>, left: Option<u32>) -> Result<(), Error> {
+    let handle = plan.handle.text;
+    let entries = plan.handle.entries()?;
+    let done = match before.map(|entry| (entry.state, entry.key == key)) {
+        None => format!("stored {handle}"),
+        Some((State::Live, true)) => format!("replaced {handle}, at once for running signers too"),
+        Some((State::Live, false)) => format!("replaced {handle}; start running signers again"),
+        Some((State::Expired, _)) => format!("replaced {handle}, which had expired"),
+        Some((State::Revoked, _)) => {
+            format!("replaced {handle}, which was revoked; start running signers again")
+        }
+    };
+    remark(&format!("{done}\n  may          {}", plan.grants_in_words()));
+    let kept = match (plan.timeout, left) {
+        (Some(seconds), _) => format!("for {}, and not beyond {}", keys::time(seconds), plan.home.end()),
+        (None, Some(seconds)) => format!("for {}, as before (see 'signbox timeout')", keys::time(seconds)),
+        (None, None) => format!("until {}", plan.home.end()),
+    };
+    remark(&format!("  kept         in the {}, {kept}", plan.home));
+    if let Home::Group { users, .. } = &plan.home {
+        let names: Vec<_> = users.iter().map(|uid| keys::user_name(*uid)).collect();
+        remark(&format!("  usable by    {}", names.join(", ")));
+    }
+    let own = entries.iter().find(|entry| entry.key == key);
+    remark(&format!(
+        "  readable by  {}",
+        own.map_or_else(|| "not known: /proc/keys is hidden".to_owned(), keys::readers)
+    ));
+    if let Some(other) = entries.iter().find(|entry| entry.key != key && entry.state == State::Live) {
+        let first = own.is_some_and(|own| plan::comes_before(own.place, other.place));
+        let order = if first { "this one" } else { "that one" };
+        remark(&format!(
+            "remark: there is another {handle}, {}; signers take {order}",
+            keys::whereabouts(other.place)
+        ));
+    }
+    Ok(())
+}
+
+/// How much of the key area is for what is typed; record and copy share the rest.
+const TYPED: usize = 4096;

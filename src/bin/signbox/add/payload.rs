@@ -1,0 +1,141 @@
+//! The record that the kernel keeps, written and checked in locked memory: nothing here goes to the heap.
+
+use super::plan::{Home, Plan};
+use super::source::Secrets;
+use crate::error::Error;
+use signbox::record::Record;
+use signbox_exchanges::Skew;
+use signbox_exchanges::json::Names;
+
+/// Writes the record into `page`, and returns its length.
+pub(super) fn write(plan: &Plan<'_>, secrets: &Secrets<'_>, page: &mut [u8]) -> Result<usize, Error> {
+    let mut out = Out { page, length: 0, full: false };
+    out.put(b"{\"secret\":");
+    out.string(secrets.secret);
+    if let Some(key) = plan.key {
+        out.put(b",\"key\":");
+        out.string(key.as_bytes());
+    }
+    if let Some(passphrase) = secrets.passphrase {
+        out.put(b",\"passphrase\":");
+        out.string(passphrase);
+    }
+    out.put(b",\"allow\":[");
+    for (at, word) in plan.grants.words().enumerate() {
+        out.put(if at > 0 { b"," } else { b"" });
+        out.string(word.as_bytes());
+    }
+    out.put(b"]");
+    if let Home::Group { users, .. } = &plan.home {
+        let users: Vec<_> = users.iter().map(u32::to_string).collect();
+        out.put(format!(",\"users\":[{}]", users.join(",")).as_bytes());
+    }
+    match plan.skew {
+        Some(Skew::Seconds(seconds)) => out.put(format!(",\"skew\":{seconds}").as_bytes()),
+        Some(Skew::Off) => out.put(b",\"skew\":\"off\""),
+        None => {}
+    }
+    out.put(b"}");
+    if out.full {
+        Err(Error::new("secret, passphrase and API key are too long together"))
+    } else {
+        Ok(out.length)
+    }
+}
+
+/// Reads a copy of the record as a signer will, and compares.
+pub(super) fn check(
+    plan: &Plan<'_>,
+    secrets: &Secrets<'_>,
+    copy: &mut [u8],
+    names: &mut Names,
+) -> Result<(), Error> {
+    let record = Record::parse(copy, names).map_err(Error::new)?;
+    let read = record.credentials(copy);
+    let same = read.secret == secrets.secret
+        && read.passphrase.map(str::as_bytes) == secrets.passphrase
+        && read.key == plan.key
+        && record.grants == plan.grants
+        && record.skew == plan.skew;
+    if same {
+        Ok(())
+    } else {
+        Err(Error::new("the record would not be read as it was meant; nothing was stored"))
+    }
+}
+
+/// A slice that is filled from the front.
+struct Out<'p> {
+    page: &'p mut [u8],
+    length: usize,
+    full: bool,
+}
+
+impl Out<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        match self.page.get_mut(self.length..self.length + bytes.len()) {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.length += bytes.len();
+            }
+            None => self.full = true,
+        }
+    }
+
+    /// A JSON string. Control characters were refused before, so only two characters need an escape.
+    fn string(&mut self, text: &[u8]) {
+        self.put(b"\"");
+        for piece in text.split_inclusive(|byte| matches!(byte, b'"' | b'\\')) {
+            match piece.split_last() {
+                Some((odd @ (b'"' | b'\\'), plain)) => {
+                    self.put(plain);
+                    self.put(&[b'\\', *odd]);
+                }
+                _ => self.put(piece),
+            }
+        }
+        self.put(b"\"");
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::keys::Handle;
+    use signbox::policy::Grants;
+
+    fn plan(home: Home) -> Plan<'static> {
+        Plan {
+            handle: Handle::parse("okx/main").unwrap(),
+            key: Some("k\"ey\\"),
+            passphrase: true,
+            grants: Grants::DEFAULT,
+            skew: Some(Skew::Seconds(5)),
+            timeout: None,
+            home,
+        }
+    }
+
+    #[test]
+    fn a_record_is_read_as_it_was_meant() {
+        let mut page = [0; 512];
+        let secrets = Secrets { secret: br#"a\b"c\"#, passphrase: Some("\"pass é".as_bytes()) };
+        for home in [
+            Home::Keyring(signbox_keyring::Keyring::Session),
+            Home::Group { gid: 7, users: vec![1000, 1001] },
+        ] {
+            let plan = plan(home);
+            let length = write(&plan, &secrets, &mut page).unwrap();
+            let mut copy = page;
+            check(&plan, &secrets, &mut copy[..length], &mut Names::new()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_record_that_does_not_fit_is_refused() {
+        let secrets = Secrets { secret: &[b's'; 400], passphrase: None };
+        let plan = plan(Home::Keyring(signbox_keyring::Keyring::Session));
+        assert!(write(&plan, &secrets, &mut [0; 420]).is_err());
+    }
+}

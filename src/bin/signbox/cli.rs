@@ -1,0 +1,351 @@
+//! The command line: what can be typed, its help, and one `match` to the module that does it. No logic.
+
+use crate::error::Error;
+use crate::{add, check, demo, doctor, exchanges, list, remove, revoke, run, show, sign, timeout};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Reads the command line; ends the program with 2 and a message if it is wrong.
+pub(crate) fn parse() -> Cli {
+    Cli::parse()
+}
+
+/// Lets a trading bot use an exchange API secret without ever holding it.
+///
+/// The secret lives in the Linux kernel keyring. A sandboxed signer reads it for the microseconds of one
+/// signature, and signs only what the key was granted.
+#[derive(Debug, Parser)]
+#[command(
+    name = "signbox",
+    version,
+    after_help = "\
+Examples:
+  signbox demo                                     see it work, with published example keys
+  signbox add binance/main --key vmPUZE6mv9SD5V    put a secret into the kernel; asks for it
+  signbox run binance/main -- python3 bot.py       start a bot that can sign but not see the secret
+  signbox check binance/main GET /api/v3/account   would this be signed?
+  signbox doctor                                   what this machine gives, and what to do about the rest
+
+The protocol for bots is in signbox-protocol(7), the signer in signbox-signer(1)."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Add(Add),
+    List(List),
+    Show(Show),
+    Revoke(Revoke),
+    Remove(Remove),
+    Timeout(Timeout),
+    Sign(Sign),
+    Check(Check),
+    Run(Run),
+    Doctor(Doctor),
+    Exchanges(Exchanges),
+    Demo(Demo),
+}
+
+impl Cli {
+    /// Does what was asked for.
+    pub(crate) fn run(&self) -> Result<ExitCode, Error> {
+        match &self.command {
+            Command::Add(args) => add::run(args),
+            Command::List(args) => list::run(args),
+            Command::Show(args) => show::run(args),
+            Command::Revoke(args) => revoke::run(args),
+            Command::Remove(args) => remove::run(args),
+            Command::Timeout(args) => timeout::run(args),
+            Command::Sign(args) => sign::run(args),
+            Command::Check(args) => check::run(args),
+            Command::Run(args) => run::run(args),
+            Command::Doctor(args) => doctor::run(args),
+            Command::Exchanges(args) => exchanges::run(args),
+            Command::Demo(args) => demo::run(args),
+        }
+    }
+}
+
+/// Put a secret into the kernel keyring
+///
+/// Asks for the secret on the terminal without echo, or reads it from a descriptor; it never stands in an
+/// argument, in the environment or in a file of signbox. What the key may be used for is fixed here.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  signbox add binance/main --key vmPUZE6mv9SD5V              read, trade and cancel
+  signbox add kraken/tax --key 8XYZ --allow read             a key that can only read
+  signbox add okx/main --key a1b2-c3 --timeout 8h            asks for secret and passphrase; gone after 8 hours
+  signbox add kraken/main --secret-fd 3 3< secret.txt        no terminal; the file's first line is the secret
+  sudo signbox add binance/main --key vmPU --users alice     a group key: alice's bots sign, none can read it
+
+Next to keyctl: 'keyctl padd user signbox:binance:main @s < secret.txt' stores a bare secret, which may read,
+trade and cancel; the request must then carry the API key.")]
+pub(crate) struct Add {
+    /// The key's name, EXCHANGE/LABEL
+    pub(crate) handle: String,
+    /// The API key, the public half that the exchange shows
+    #[arg(long, value_name = "API_KEY")]
+    pub(crate) key: Option<String>,
+    /// Ask for a passphrase as well (always asked for where the exchange has one)
+    #[arg(long)]
+    pub(crate) passphrase: bool,
+    /// What the key may be used for: read, trade, cancel, transfer, withdraw, admin, unknown, raw, login
+    #[arg(long, value_name = "GRANT", num_args = 1.., value_delimiter = ',', default_values = ["read", "trade", "cancel"])]
+    pub(crate) allow: Vec<String>,
+    /// Forget the key after this long: 90s, 30m, 8h, 7d
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
+    pub(crate) timeout: Option<u32>,
+    /// Where to keep it [default: session]
+    #[arg(long, value_enum, value_name = "KEYRING")]
+    pub(crate) keyring: Option<Ring>,
+    /// Read the secret from this descriptor instead of the terminal, and the passphrase from its second line
+    #[arg(long, value_name = "FD")]
+    pub(crate) secret_fd: Option<i32>,
+    /// As root: make a group key that these users' bots can use and none of them can read
+    #[arg(long, value_name = "USER", num_args = 1.., value_delimiter = ',', conflicts_with = "keyring")]
+    pub(crate) users: Vec<String>,
+    /// The group of the installed signer, for --users
+    #[arg(long, value_name = "GROUP", default_value = "signbox", requires = "users")]
+    pub(crate) group: String,
+    /// How far the time of a request may be from the clock, in seconds, or 'off'
+    #[arg(long, value_name = "SECONDS|off")]
+    pub(crate) skew: Option<String>,
+}
+
+/// Where a key is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ring {
+    /// Gone at logout; other sessions of the user cannot read it
+    Session,
+    /// Gone at reboot; open to every process of the user
+    User,
+    /// As user, and gone after three days without use
+    Persistent,
+}
+
+/// Show the keys that this user can see
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  signbox list
+  signbox list --json | jq -r '.[].key'")]
+pub(crate) struct List {
+    /// One JSON list instead of a table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show what is known about a key, but never its secret
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  signbox show binance/main")]
+pub(crate) struct Show {
+    /// The key's name, EXCHANGE/LABEL
+    pub(crate) handle: String,
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Make keys useless at once, also for signers that are running
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  signbox revoke binance/main\n\nDelete the key at the exchange as well: a revoked key \
+is only gone from here."
+)]
+pub(crate) struct Revoke {
+    /// The keys' names, EXCHANGE/LABEL
+    #[arg(required = true)]
+    pub(crate) handles: Vec<String>,
+}
+
+/// Take keys out of the keyring they are kept in
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  signbox remove binance/old\n\nA signer that is running keeps a key that is removed; \
+'signbox revoke' stops it too."
+)]
+pub(crate) struct Remove {
+    /// The keys' names, EXCHANGE/LABEL
+    #[arg(required = true)]
+    pub(crate) handles: Vec<String>,
+}
+
+/// Set or take off the time after which a key is gone
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  signbox timeout binance/main 8h\n  signbox timeout binance/main off")]
+pub(crate) struct Timeout {
+    /// The key's name, EXCHANGE/LABEL
+    pub(crate) handle: String,
+    /// 90s, 30m, 8h, 7d, or 'off'
+    #[arg(value_name = "TIME|off", value_parser = parse_timeout)]
+    pub(crate) seconds: u32,
+}
+
+/// Sign one request
+///
+/// The request comes from the arguments, or as a JSON object {method, url, headers, body} on standard input
+/// when no method is given. Prints the signed request as JSON.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  signbox sign kraken/main POST /0/private/Balance
+  signbox sign binance/main POST /api/v3/order --body 'symbol=LTCBTC&side=BUY&type=MARKET&quantity=1'
+  signbox sign --curl kraken/main POST /0/private/Balance | curl --config -
+  echo '{\"method\":\"GET\",\"url\":\"/api/v5/account/balance\"}' | signbox sign okx/main")]
+pub(crate) struct Sign {
+    #[command(flatten)]
+    pub(crate) request: Request,
+    /// Print a curl configuration that sends the request: pipe it into 'curl --config -'
+    #[arg(long)]
+    pub(crate) curl: bool,
+}
+
+/// Say whether a request would be signed, and by which rule
+///
+/// Exits with 0 if it would, with 1 if not.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  signbox check kraken/main POST /0/private/Withdraw
+  signbox check binance/main GET '/api/v3/account?coin=BTC&address=x&amount=1'")]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) request: Request,
+    /// Print the signer's answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A key and a request.
+#[derive(Debug, Args)]
+pub(crate) struct Request {
+    /// The key's name, EXCHANGE/LABEL
+    pub(crate) handle: String,
+    /// GET, POST, PUT, DELETE or PATCH; without it the request is read from standard input
+    #[arg(requires = "url")]
+    pub(crate) method: Option<String>,
+    /// The URL, or the part of it that begins with the path
+    pub(crate) url: Option<String>,
+    /// A header, 'Name: value'; may be given more than once
+    #[arg(long, short = 'H', value_name = "HEADER", requires = "method")]
+    pub(crate) header: Vec<String>,
+    /// The body, as it is sent
+    #[arg(long, short = 'd', value_name = "TEXT", requires = "method")]
+    pub(crate) body: Option<String>,
+    #[command(flatten)]
+    pub(crate) signer: SignerOptions,
+}
+
+/// Options that are handed to the signer.
+#[derive(Debug, Args)]
+pub(crate) struct SignerOptions {
+    /// How far the time of a request may be from the clock, in seconds, or 'off'
+    #[arg(long, value_name = "SECONDS|off")]
+    pub(crate) max_skew: Option<String>,
+    /// What the signer's memory is made of
+    #[arg(long, value_name = "KIND", value_parser = ["auto", "secretmem", "mlock"])]
+    pub(crate) memory: Option<String>,
+}
+
+/// Start a program that can have requests signed but cannot reach the keys
+///
+/// Starts a signer for the keys, then becomes the command in a fresh session keyring without them. The command
+/// finds the signer's descriptors in SIGNBOX_FDS: two numbers, 'READ,WRITE'.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  signbox run binance/main -- python3 bot.py
+  signbox run --claim binance/main kraken/main -- freqtrade trade -c config.json
+
+A key in the user keyring stays open to every process of the user, the command too: add it with
+'--keyring session' (the default), or use --claim.")]
+pub(crate) struct Run {
+    /// The keys the command may use, EXCHANGE/LABEL
+    #[arg(required = true)]
+    pub(crate) handles: Vec<String>,
+    /// The command and its arguments
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+    /// Claim the keys: from then on no other process can read them, and they end with the signer
+    #[arg(long)]
+    pub(crate) claim: bool,
+    /// One socket instead of two pipes: slower, but no other process of the user can open its ends
+    #[arg(long)]
+    pub(crate) socketpair: bool,
+    #[command(flatten)]
+    pub(crate) signer: SignerOptions,
+}
+
+/// Show what this kernel and this start give, and what to do about each point
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  signbox doctor\n  signbox doctor binance/main    also look at this key and its signer"
+)]
+pub(crate) struct Doctor {
+    /// Keys to look at, EXCHANGE/LABEL
+    pub(crate) handles: Vec<String>,
+    /// One JSON list instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Show the exchanges, and what a signature of each covers
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  signbox exchanges\n  signbox exchanges binance    everything about one, and its endpoints by class"
+)]
+pub(crate) struct Exchanges {
+    /// Only this exchange, in full
+    pub(crate) id: Option<String>,
+    /// JSON instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// See it work, with keys that exchanges publish as examples
+///
+/// Touches nothing of yours: everything happens in a session keyring of its own. Exits with 1 if anything is not as
+/// it says.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {}
+
+fn parse_seconds(text: &str) -> Result<u32, String> {
+    let wrong = || format!("'{text}' is not a time like 90s, 30m, 8h or 7d");
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3_600,
+        Some('d') => 86_400,
+        _ => return Err(wrong()),
+    };
+    let count: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    count.checked_mul(unit).filter(|seconds| *seconds > 0).ok_or_else(wrong)
+}
+
+fn parse_timeout(text: &str) -> Result<u32, String> {
+    if text == "off" { Ok(0) } else { parse_seconds(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_a_unit() {
+        assert_eq!(parse_seconds("8h"), Ok(28_800));
+        for text in ["8", "", "h", "-1s", "0s", "1w", "99999999d"] {
+            assert!(parse_seconds(text).is_err(), "{text}");
+        }
+    }
+}

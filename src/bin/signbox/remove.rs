@@ -1,0 +1,42 @@
+//! `signbox remove`: takes keys out of the keyrings that they are kept in.
+
+use crate::cli::Remove;
+use crate::error::Error;
+use crate::keys::{self, Handle};
+use crate::output::remark;
+use nix::unistd::Uid;
+use signbox_keyring::{Entry, Keyring, Place, State};
+use std::process::ExitCode;
+
+pub(crate) fn run(args: &Remove) -> Result<ExitCode, Error> {
+    keys::each(&args.handles, remove)
+}
+
+fn remove(handle: &Handle<'_>) -> Result<(), Error> {
+    let entries = handle.entries()?;
+    if entries.is_empty() {
+        return Err(handle.nothing());
+    }
+    for entry in entries {
+        entry.key.unlink(holder(&entry)?)?;
+        let what = match entry.state {
+            State::Live => "",
+            State::Expired => "; it had expired",
+            State::Revoked => "; it was revoked",
+        };
+        remark(&format!("removed {}, {}{what}", handle.text, keys::whereabouts(entry.place)));
+    }
+    Ok(())
+}
+
+/// The keyring to take it out of; root keeps group keys in its own user keyring.
+fn holder(entry: &Entry) -> Result<Keyring, Error> {
+    match (entry.place, keys::keyring_of(entry.place)) {
+        (_, Some(keyring)) => Ok(keyring),
+        (Place::Group, _) if Uid::effective().is_root() => Ok(Keyring::User),
+        _ => Err(Error::new(format_args!(
+            "{} is a group key, and only root can remove it: use sudo",
+            keys::handle(entry)
+        ))),
+    }
+}
