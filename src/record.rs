@@ -7,7 +7,7 @@ use signbox_exchanges::json::{self, Cursor, Names, Text, Value};
 use signbox_exchanges::{Credentials, Skew};
 
 /// The longest payload that is accepted, in bytes: as much as the locked page is read into.
-pub const LONGEST: usize = 8192;
+pub const LONGEST: usize = 4096;
 
 /// Where the parts of a payload stand in it, and what it says about its use.
 ///
@@ -39,7 +39,7 @@ impl Record {
             users: ([0; MOST_USERS], 0),
         };
         if payload.len() > LONGEST {
-            return Err("the key's payload is longer than 8192 bytes");
+            return Err("the key's payload is longer than 4096 bytes");
         }
         if core::str::from_utf8(payload).is_err() {
             return Err("the key's payload is not UTF-8");

@@ -133,6 +133,7 @@ fn nobody_but_root_reaches_a_signer_under_load() {
             }
             count
         });
+        let until_here = Ends(&over);
         for _ in 0..15 {
             for uid in [user, other] {
                 for action in ["attach", "readv", "mem"] {
@@ -141,7 +142,7 @@ fn nobody_but_root_reaches_a_signer_under_load() {
                 }
             }
         }
-        over.store(true, Ordering::Relaxed);
+        drop(until_here);
         assert!(load.join().unwrap() > 100, "there was load");
     });
 }
@@ -178,6 +179,15 @@ fn foreign_code_by_the_dynamic_loader_runs_in_a_naive_program_and_not_in_a_signe
         bot.hello(&[r#""static":true"#]);
         bot.sign(&made);
         assert!(!loaded(bot.signer), "{variable} ran code in the signer");
+    }
+}
+
+/// Says that it is over, also by a panic: the load would go on for ever.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

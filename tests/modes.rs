@@ -195,10 +195,10 @@ fn claimed_a_timeout_that_was_set_before_ends_the_key() {
         return;
     }
     let (place, made, uid) = (Place::new(), Made::kraken(0x0d_0007), 62_210);
-    let user = User { place: &place, uid, keys: vec![("@u", &made, 2)] };
+    let user = User { place: &place, uid, keys: vec![("@u", &made, 5)] };
     let mut bot = user.bot(&unreadable(&place), &["--claim"]);
     bot.sign(&made);
-    sleep(Duration::from_millis(2500));
+    sleep(Duration::from_millis(5500));
     assert_eq!(bot.refusal(&made.question()), "expired");
 }
 
