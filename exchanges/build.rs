@@ -59,6 +59,7 @@ struct SchemeFile {
     #[serde(default)]
     passphrase: bool,
     secret: String,
+    bodies: Vec<String>,
     binds: Vec<String>,
     scheme: Vec<SchemeEntry>,
 }
@@ -125,6 +126,11 @@ fn exchange(folder: &Path, ids: &mut BTreeSet<String>, texts: &mut Texts, code: 
         "base64" => "Base64",
         other => fail(&format!("secret: unknown encoding '{other}'")),
     };
+    if let Some(odd) = file.bodies.iter().find(|kind| !["form", "json"].contains(&kind.as_str())) {
+        fail(&format!("bodies: no kind is called '{odd}'"));
+    }
+    let takes = |kind: &str| file.bodies.iter().any(|known| known == kind);
+    let bodies = format!("Bodies {{ form: {}, json: {} }}", takes("form"), takes("json"));
     let schemes: Vec<String> =
         file.scheme.iter().map(|entry| scheme(entry).unwrap_or_else(|why| fail(&why))).collect();
     if schemes.is_empty() || file.hosts.is_empty() {
@@ -135,7 +141,7 @@ fn exchange(folder: &Path, ids: &mut BTreeSet<String>, texts: &mut Texts, code: 
     writeln!(
         code,
         "Exchange {{ id: {id:?}, aliases: &{:?}, name: {:?}, hosts: &{:?}, historical: {:?}, passphrase: {}, \
-         secret: SecretEncoding::{secret}, binds: Binds {{ {} }}, schemes: &[{}], {} }},",
+         secret: SecretEncoding::{secret}, bodies: {bodies}, binds: Binds {{ {} }}, schemes: &[{}], {} }},",
         file.aliases,
         file.name,
         file.hosts,

@@ -20,11 +20,13 @@ pub struct Exchange {
     pub passphrase: bool,
     /// How the secret is written.
     pub secret: SecretEncoding,
+    /// What kinds of bodies its API reads.
+    pub bodies: Bodies,
     /// What a signature cannot be moved away from.
     pub binds: Binds,
     /// Tried in order; the first whose condition holds signs the request.
     pub schemes: &'static [Scheme],
-    /// Sorted by the [`hash`] of the path, path and method, those with a condition first.
+    /// Sorted by the hash of the path, path and method, those with a condition first.
     pub endpoints: &'static [Endpoint],
     /// Where in `endpoints` each first byte of a hash begins, and the end.
     pub endpoint_index: &'static [u16; 257],
@@ -119,6 +121,15 @@ pub enum SecretEncoding {
     Utf8,
     /// Base64 of the key.
     Base64,
+}
+
+/// The kinds of bodies that an API reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bodies {
+    /// `name=value&name=value`.
+    pub form: bool,
+    /// JSON.
+    pub json: bool,
 }
 
 /// The parts of a request that its signature covers.
@@ -264,7 +275,7 @@ pub struct Endpoint {
     pub method: Method,
     /// The path, with `{name}` for a placeholder.
     pub path: Name,
-    /// The [`hash`] of the path.
+    /// The hash of the path.
     pub hash: u32,
     /// What must hold for this line to speak.
     pub when: When,

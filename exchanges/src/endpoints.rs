@@ -21,6 +21,25 @@ impl Exchange {
         })
     }
 
+    /// Whether the exchange can read the body of a request in only one way: ours.
+    ///
+    /// Its `Content-Type` is not signed. A JSON text with a `&` in it is also a form, in which other parameters
+    /// stand; so it is refused where the exchange reads forms.
+    pub fn check_body(&self, parts: &Parts<'_>) -> Result<(), &'static str> {
+        match parts.kind {
+            BodyKind::None => Ok(()),
+            BodyKind::Form if self.bodies.form => Ok(()),
+            BodyKind::Form => Err("the body is a form, and this exchange reads JSON"),
+            BodyKind::Object | BodyKind::List if !self.bodies.json => {
+                Err("the body is JSON, and this exchange reads forms")
+            }
+            BodyKind::Object | BodyKind::List if self.bodies.form && parts.body.contains('&') => {
+                Err("the body is JSON with a '&', which this exchange could read as a form")
+            }
+            BodyKind::Object | BodyKind::List => Ok(()),
+        }
+    }
+
     /// The parameters of a request as far as they can make it valid at a dangerous endpoint.
     ///
     /// Empty where the path is bound. Otherwise the signed text is the query followed by the body,
@@ -30,9 +49,6 @@ impl Exchange {
         let mut present = NameSet::default();
         if self.binds.path {
             return Ok(present);
-        }
-        if matches!(parts.kind, BodyKind::Object | BodyKind::List) {
-            return Err("the body is JSON, and this exchange takes parameters");
         }
         for param in parts.params {
             let (name, value) = (parts.name(param), parts.value(param));

@@ -24,7 +24,7 @@ mod sign;
 mod time;
 
 pub use catalogue::{
-    Binds, Class, Digest, Encoding, Endpoint, Exchange, Method, Name, NameSet, Node, Place, Scheme,
+    Binds, Bodies, Class, Digest, Encoding, Endpoint, Exchange, Method, Name, NameSet, Node, Place, Scheme,
     SecretEncoding, Shape, ShapeName, Time, Token, Unit, When, catalogue, exchange,
 };
 pub use parts::{BodyKind, Param, Parts, Request, Scratch, Source};

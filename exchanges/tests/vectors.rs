@@ -53,6 +53,9 @@ fn sign(exchange: &Exchange, vector: &Vector) -> Result<Http, String> {
         secret: vector.secret.as_bytes(),
         passphrase: vector.passphrase.as_deref(),
     };
+    if let Err(wrong) = exchange.check_body(&parts) {
+        return Err(wrong.to_owned());
+    }
     let endpoint = exchange.endpoint(&parts);
     if endpoint.is_some_and(|endpoint| endpoint.key_only) {
         return Ok(Http {

@@ -169,6 +169,7 @@ impl fmt::Display for Explained<'_> {
 /// Fails when the request could be read in two ways: a parameter that stands twice, or one that the
 /// exchange, whose signature does not cover the path, might cut differently.
 pub fn decide(exchange: &Exchange, parts: &Parts<'_>, grants: Grants) -> Result<Decision, &'static str> {
+    exchange.check_body(parts)?;
     let endpoint = exchange.endpoint(parts);
     if parts.repeated(endpoint.and_then(|endpoint| endpoint.repeats).map(Name::text)).is_some() {
         return Err("a parameter stands twice");
@@ -254,6 +255,16 @@ mod tests {
         ] {
             assert!(rule("binance", USUAL, "POST", url, body).is_err(), "{url} {body:?}");
         }
+    }
+
+    #[test]
+    fn a_body_that_could_be_read_as_a_form_and_as_json_is_refused() {
+        let body = r#"{"x":"&command=withdraw&amount=1&","command":"returnBalances"}"#;
+        assert!(rule("poloniexlegacy", USUAL, "POST", "/tradingApi", Some(body)).is_err());
+        let body = r#"{"x":"&new=true&"}"#;
+        assert!(rule("kraken", USUAL, "POST", "/0/private/DepositAddresses", Some(body)).is_err());
+        assert!(rule("okx", USUAL, "POST", "/api/v5/trade/order", Some("instId=BTC-USDT")).is_err());
+        assert_eq!(rule("kraken", USUAL, "POST", "/0/private/DepositAddresses", Some("{\"a\":1}")), Ok("granted"));
     }
 
     #[test]
