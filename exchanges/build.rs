@@ -463,28 +463,36 @@ fn index(firsts: impl Iterator<Item = usize>) -> Vec<usize> {
 
 /// The names as a tree by their bytes from the last to the first, children side by side.
 fn tree(names: &[&str]) -> String {
-    let mut nodes = vec![(0_u8, None, (0, 0))];
+    let mut nodes = vec![(0_u8, None, None, (0, 0))];
     let mut endings = vec![String::new()];
     let mut at = 0;
     while at < nodes.len() {
         let ending = endings[at].clone();
-        let longer = names.iter().filter(|name| name.ends_with(&ending) && name.len() > ending.len());
-        let bytes: BTreeSet<u8> = longer.map(|name| name.as_bytes()[name.len() - ending.len() - 1]).collect();
+        let longer = |name: &&str| name.ends_with(&ending) && name.len() > ending.len();
+        let mut bytes: BTreeSet<u8> = names
+            .iter()
+            .filter(|name| longer(name))
+            .map(|name| name.as_bytes()[name.len() - ending.len() - 1])
+            .collect();
         nodes[at].1 = names.iter().position(|name| *name == ending);
-        nodes[at].2 = (nodes.len(), nodes.len() + bytes.len());
+        if at > 0 && names.iter().filter(|name| longer(name)).count() == 1 {
+            nodes[at].2 = names.iter().position(|name| longer(&name));
+            bytes.clear();
+        }
+        nodes[at].3 = (nodes.len(), nodes.len() + bytes.len());
         for byte in bytes {
-            nodes.push((byte, None, (0, 0)));
+            nodes.push((byte, None, None, (0, 0)));
             endings.push(format!("{}{ending}", char::from(byte)));
         }
         at += 1;
     }
-    let (from, to) = nodes[0].2;
+    let (from, to) = nodes[0].3;
     let mut ends = [0; 128];
     for (at, node) in nodes.iter().enumerate().take(to).skip(from) {
         ends[usize::from(node.0)] = at;
     }
-    let code = |(byte, name, children): &(u8, Option<usize>, (usize, usize))| {
-        format!("Node {{ byte: {byte}, name: {name:?}, children: {children:?} }}, ")
+    let code = |(byte, name, only, children): &(u8, Option<usize>, Option<usize>, (usize, usize))| {
+        format!("Node {{ byte: {byte}, name: {name:?}, only: {only:?}, children: {children:?} }}, ")
     };
     format!("shape_ends: &{ends:?}, shape_tree: &[{}]", nodes.iter().map(code).collect::<String>())
 }

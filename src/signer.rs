@@ -161,6 +161,8 @@ struct Held<'page> {
     secret: Secret<'page>,
     of: Option<(usize, Record)>,
     keyed: Keyed,
+    /// The time at which the lines came, in nanoseconds since 1970.
+    now_ns: u64,
 }
 
 /// Why a key that the signer was started with cannot be used now.
@@ -334,7 +336,8 @@ impl Signer {
 
     /// Answers the whole lines in this part of the input while there is room for an answer.
     fn answer(&mut self, page: &mut [u8], part: Range<usize>) -> Answered {
-        let mut held = Held { secret: Secret::empty(page), of: None, keyed: Keyed::default() };
+        let mut held =
+            Held { secret: Secret::empty(page), of: None, keyed: Keyed::default(), now_ns: now_ns() };
         let mut at = part.start;
         while let Some(len) = scan::find(&self.input[at..part.end], b'\n') {
             if self.out.len() + len + self.answer_room > self.out.capacity() {
@@ -414,7 +417,7 @@ impl Signer {
             return write_unsigned(out, id, &parts, had_body, header);
         }
         let clock = Clock {
-            now_ns: now_ns(),
+            now_ns: held.now_ns,
             last: slot.last,
             skew: match record.skew {
                 Some(fixed) => self.skew.map_or(fixed, |asked| fixed.narrower(asked)),

@@ -327,6 +327,8 @@ pub struct Node {
     pub byte: u8,
     /// The name that ends here, as its place in [`Exchange::shape_names`].
     pub name: Option<u16>,
+    /// The only name that leads on from here; there are no children then.
+    pub only: Option<u16>,
     /// Where its children stand in the tree.
     pub children: (u16, u16),
 }

@@ -3,7 +3,6 @@
 
 use crate::catalogue::{Class, Endpoint, Exchange, NameSet, Shape, When, hash};
 use crate::parts::{BodyKind, Parts};
-use crate::scan::until;
 
 impl Exchange {
     /// The line of the catalogue that speaks about this request.
@@ -29,6 +28,9 @@ impl Exchange {
         match parts.kind {
             BodyKind::None => Ok(()),
             BodyKind::Form if self.bodies.form => Ok(()),
+            _ if !self.bodies.form && !self.bodies.json => {
+                Err("this exchange reads no body; put the parameters in the query")
+            }
             BodyKind::Form => Err("the body is a form, and this exchange reads JSON"),
             BodyKind::Object | BodyKind::List if !self.bodies.json => {
                 Err("the body is JSON, and this exchange reads forms")
@@ -51,8 +53,8 @@ impl Exchange {
             return Ok(present);
         }
         for param in parts.params {
-            let (name, value) = (parts.name(param), parts.value(param));
-            if until(value.as_bytes(), [b'=', b';']) < value.len() {
+            let name = parts.name(param);
+            if param.cuttable {
                 return Err("a parameter value with '=' or ';', which must be percent-encoded here");
             }
             self.mark(name, &mut present);
@@ -104,6 +106,12 @@ impl Exchange {
         while let Some(node) = next {
             if let Some(bit) = node.name {
                 set(present, usize::from(bit));
+            }
+            if let Some(bit) = node.only {
+                if text.ends_with(self.shape_names[usize::from(bit)].name.text()) {
+                    set(present, usize::from(bit));
+                }
+                return;
             }
             let Some(byte) = bytes.next() else { return };
             let (from, to) = node.children;

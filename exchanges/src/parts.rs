@@ -61,6 +61,8 @@ pub enum BodyKind {
 pub struct Param {
     /// Where it stands.
     pub source: Source,
+    /// Whether its value, in a query or a form, holds a `=` or a `;`, at which it could be cut in two.
+    pub cuttable: bool,
     /// A hash of the name, so that names that differ are mostly told apart without reading them.
     hash: u32,
     name: Range<u32>,
@@ -284,17 +286,21 @@ fn fields(text: &str, source: Source, params: &mut Vec<Param>) -> Result<(), Wro
         }
         let name = start..at;
         let value_at = at + usize::from(bytes.get(at) == Some(&b'='));
-        let mut at = value_at;
+        let (mut at, mut cuttable) = (value_at, false);
         loop {
-            at += until(&bytes[at..], [b'&', b'%', 0x7f]);
+            at += until(&bytes[at..], [b'&', b'%', b'=', b';', 0x7f]);
             match bytes[at..] {
                 [] | [b'&', ..] => break,
+                [b'=' | b';', ..] => {
+                    cuttable = true;
+                    at += 1;
+                }
                 [b'%', high, low, ..] if hex(high).is_some() && hex(low).is_some() => at += 3,
                 [b'%', ..] => return Err("a parameter value with a broken percent-escape"),
                 _ => return Err("a parameter value with a control character"),
             }
         }
-        push(params, source, hash(&bytes[name.clone()]), name, value_at..at)?;
+        push(params, source, bytes, name, value_at..at, cuttable)?;
         if at == bytes.len() {
             return Ok(());
         }
@@ -318,7 +324,7 @@ fn members(body: &str, params: &mut Vec<Param>, names: &mut Names) -> Result<(),
             Value::Number(span) | Value::Nested(span) => span,
             Value::Bool(_) | Value::Null => name.end..name.end,
         };
-        push(params, Source::Body, hash(&body.as_bytes()[name.clone()]), name, value)
+        push(params, Source::Body, body.as_bytes(), name, value, false)
     })?;
     cursor.end()
 }
@@ -326,16 +332,18 @@ fn members(body: &str, params: &mut Vec<Param>, names: &mut Names) -> Result<(),
 fn push(
     params: &mut Vec<Param>,
     source: Source,
-    hash: u32,
+    text: &[u8],
     name: Range<usize>,
     value: Range<usize>,
+    cuttable: bool,
 ) -> Result<(), Wrong> {
     if params.len() == MOST_PARAMS {
         return Err("more than 256 parameters");
     }
     // A request is at most one line long, so its places fit 32 bits.
     let narrow = |range: Range<usize>| range.start as u32..range.end as u32;
-    params.push(Param { source, hash, name: narrow(name), value: narrow(value) });
+    let hash = hash(&text[name.clone()]);
+    params.push(Param { source, cuttable, hash, name: narrow(name), value: narrow(value) });
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use crate::catalogue::{Digest, Encoding, Exchange, Place, Scheme, SecretEncoding, Time, Token};
 use crate::parts::{BodyKind, Parts, Source};
+use crate::scan::until;
 use crate::time::{Skew, Stamp};
 use base64ct::{Base64, Encoding as _};
 use core::fmt;
@@ -277,7 +278,7 @@ fn append(text: &mut String, name: &str, value: &str) {
     text.push_str(name);
     text.push('=');
     // Base64 has three characters that a parameter must escape; hexadecimal has none.
-    if !value.bytes().any(|byte| matches!(byte, b'+' | b'/' | b'=')) {
+    if until(value.as_bytes(), [b'+', b'/', b'=']) == value.len() {
         return text.push_str(value);
     }
     for piece in value.split_inclusive(['+', '/', '=']) {

@@ -264,7 +264,10 @@ mod tests {
         let body = r#"{"x":"&new=true&"}"#;
         assert!(rule("kraken", USUAL, "POST", "/0/private/DepositAddresses", Some(body)).is_err());
         assert!(rule("okx", USUAL, "POST", "/api/v5/trade/order", Some("instId=BTC-USDT")).is_err());
-        assert_eq!(rule("kraken", USUAL, "POST", "/0/private/DepositAddresses", Some("{\"a\":1}")), Ok("granted"));
+        assert_eq!(
+            rule("kraken", USUAL, "POST", "/0/private/DepositAddresses", Some("{\"a\":1}")),
+            Ok("granted")
+        );
     }
 
     #[test]
