@@ -468,7 +468,7 @@ fn tree(names: &[&str]) -> String {
     let mut at = 0;
     while at < nodes.len() {
         let ending = endings[at].clone();
-        let longer = |name: &&str| name.ends_with(&ending) && name.len() > ending.len();
+        let longer = |name: &str| name.ends_with(&ending) && name.len() > ending.len();
         let mut bytes: BTreeSet<u8> = names
             .iter()
             .filter(|name| longer(name))
@@ -476,7 +476,7 @@ fn tree(names: &[&str]) -> String {
             .collect();
         nodes[at].1 = names.iter().position(|name| *name == ending);
         if at > 0 && names.iter().filter(|name| longer(name)).count() == 1 {
-            nodes[at].2 = names.iter().position(|name| longer(&name));
+            nodes[at].2 = names.iter().position(|name| longer(name));
             bytes.clear();
         }
         nodes[at].3 = (nodes.len(), nodes.len() + bytes.len());

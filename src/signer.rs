@@ -15,7 +15,7 @@ use signbox_exchanges::{Clock, Exchange, Keyed, Parts, Place, Scratch, Signed, S
 use signbox_keyring::{self as keyring, Key, Secret};
 use signbox_sandbox::{self as sandbox, Choice, Level, Memory, Vault, Walls};
 use std::fmt;
-use std::io::{Stdin, Stdout, stdin, stdout};
+use std::io::{Stdin, Stdout, Write as _, stderr, stdin, stdout};
 use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -72,8 +72,13 @@ struct Slot {
 
 fn find_keys(options: &Options) -> Result<Vec<Slot>, String> {
     let grouped = nix::unistd::getegid() != nix::unistd::getgid();
-    let mut slots = Vec::with_capacity(options.handles.len());
-    for handle in &options.handles {
+    let mut handles: Vec<&String> = options.handles.iter().collect();
+    handles.sort_unstable();
+    if let Some(pair) = handles.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(format!("key '{}' is named twice", pair[0]));
+    }
+    let mut slots = Vec::with_capacity(handles.len());
+    for handle in handles {
         let (exchange, label) = parse_handle(handle)?;
         let description = keyring::description(handle.split('/').next().unwrap_or(exchange.id), label);
         let found = if grouped { keyring::find_group(&description) } else { Ok(None) };
@@ -85,15 +90,24 @@ fn find_keys(options: &Options) -> Result<Vec<Slot>, String> {
             }
         };
         if options.claim && mode != "group" {
+            remark_without_timeout(handle, key);
             key.claim().map_err(|error| error.to_string())?;
             mode = "claimed";
         }
         slots.push(Slot { handle: handle.clone(), exchange, key, mode, last: 0 });
     }
-    slots.sort_by(|a, b| a.handle.cmp(&b.handle));
-    match slots.windows(2).find(|pair| pair[0].handle == pair[1].handle) {
-        Some(pair) => Err(format!("key '{}' is named twice", pair[0].handle)),
-        None => Ok(slots),
+    Ok(slots)
+}
+
+/// A claimed key cannot be revoked any more: who claims one should have set a time for it to end.
+fn remark_without_timeout(handle: &str, key: Key) {
+    let listed = keyring::list().unwrap_or_default();
+    if listed.iter().any(|entry| entry.key == key && entry.expires.is_none()) {
+        let _ = writeln!(
+            stderr(),
+            "signbox-signer: '{handle}' has no timeout, and nobody can revoke a claimed key: only the end of this \
+             signer ends it (set one before, with 'signbox timeout')"
+        );
     }
 }
 

@@ -436,7 +436,9 @@ impl Text {
                 }
                 2 * tag.len()
             }
-            Encoding::Base64 => Base64::encode(tag, &mut bytes).expect("64 bytes are at most 88 characters").len(),
+            Encoding::Base64 => {
+                Base64::encode(tag, &mut bytes).expect("64 bytes are at most 88 characters").len()
+            }
         };
         Text { bytes, len }
     }
