@@ -8,16 +8,20 @@ use crate::policy::decide;
 use crate::protocol::{
     self, Code, LONGEST_LINE, MOST_HEADERS, Op, Question, write_check, write_signed, write_unsigned,
 };
-use crate::record::{self, Record};
+use crate::record;
 use nix::errno::Errno;
 use signbox_exchanges::json::Names;
-use signbox_exchanges::{Clock, Exchange, Keyed, Parts, Place, Scratch, Signed, Skew, exchange, scan};
-use signbox_keyring::{self as keyring, Key, Secret};
+use signbox_exchanges::{Clock, Parts, Place, Scratch, Signed, Skew, scan};
 use signbox_sandbox::{self as sandbox, Choice, Level, Memory, Vault, Walls};
-use std::fmt;
-use std::io::{Stdin, Stdout, Write as _, stderr, stdin, stdout};
+use std::io::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
 use std::ops::Range;
-use std::time::{SystemTime, UNIX_EPOCH};
+
+mod held;
+mod keys;
+
+use held::Held;
+pub use keys::parse_handle;
+use keys::{Slot, find_keys};
 
 /// How a signer is started.
 #[derive(Debug)]
@@ -59,73 +63,6 @@ pub fn serve(options: &Options) -> Result<std::convert::Infallible, String> {
     Err(failed)
 }
 
-/// A key of the start list.
-#[derive(Debug)]
-struct Slot {
-    handle: String,
-    exchange: &'static Exchange,
-    key: Key,
-    mode: &'static str,
-    /// The highest time or nonce used so far.
-    last: u64,
-}
-
-fn find_keys(options: &Options) -> Result<Vec<Slot>, String> {
-    let grouped = nix::unistd::getegid() != nix::unistd::getgid();
-    let mut handles: Vec<&String> = options.handles.iter().collect();
-    handles.sort_unstable();
-    if let Some(pair) = handles.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(format!("key '{}' is named twice", pair[0]));
-    }
-    let mut slots = Vec::with_capacity(handles.len());
-    for handle in handles {
-        let (exchange, label) = parse_handle(handle)?;
-        let description = keyring::description(handle.split('/').next().unwrap_or(exchange.id), label);
-        let found = if grouped { keyring::find_group(&description) } else { Ok(None) };
-        let (key, mut mode) = match found.map_err(|error| error.to_string())? {
-            Some(key) => (key, "group"),
-            None => {
-                let key = keyring::find(&description).map_err(|error| error.to_string())?;
-                (key, if options.run { "run" } else { "open" })
-            }
-        };
-        if options.claim && mode != "group" {
-            remark_without_timeout(handle, key);
-            key.claim().map_err(|error| error.to_string())?;
-            mode = "claimed";
-        }
-        slots.push(Slot { handle: handle.clone(), exchange, key, mode, last: 0 });
-    }
-    Ok(slots)
-}
-
-/// A claimed key cannot be revoked any more: who claims one should have set a time for it to end.
-fn remark_without_timeout(handle: &str, key: Key) {
-    let listed = keyring::list().unwrap_or_default();
-    if listed.iter().any(|entry| entry.key == key && entry.expires.is_none()) {
-        let _ = writeln!(
-            stderr(),
-            "signbox-signer: '{handle}' has no timeout, and nobody can revoke a claimed key: only the end of this \
-             signer ends it (set one before, with 'signbox timeout')"
-        );
-    }
-}
-
-/// The exchange and the label of a handle.
-pub fn parse_handle(handle: &str) -> Result<(&'static Exchange, &str), String> {
-    let plain = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 64
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-    };
-    let (id, label) = handle.split_once('/').filter(|(_, label)| plain(label)).ok_or_else(|| {
-        format!("'{handle}' is not EXCHANGE/LABEL (a label has at most 64 letters, digits, '-', '_' and '.')")
-    })?;
-    let exchange = exchange(id)
-        .ok_or_else(|| format!("no exchange is called '{id}'; 'signbox exchanges' lists those there are"))?;
-    Ok((exchange, label))
-}
-
 /// Takes O_NONBLOCK off the input and the output: behind the walls nothing can wait for a descriptor.
 fn blocking() -> Result<(), String> {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -160,6 +97,7 @@ struct Signer {
     names: Names,
     stdin: Stdin,
     stdout: Stdout,
+    stderr: Stderr,
 }
 
 /// What one call of [`Signer::answer`] did.
@@ -168,84 +106,6 @@ struct Answered {
     bytes: usize,
     /// Whether more lines wait for room in the output.
     more: bool,
-}
-
-/// The payload in the locked page, and whose it is.
-struct Held<'page> {
-    secret: Secret<'page>,
-    of: Option<(usize, Record)>,
-    keyed: Keyed,
-    /// The time at which the lines came, in nanoseconds since 1970.
-    now_ns: u64,
-}
-
-/// Why a key that the signer was started with cannot be used now.
-enum Trouble<'a> {
-    /// The kernel did not give its payload.
-    Key(&'a str, keyring::Error),
-    /// The payload is not a record.
-    Record(&'a str, &'static str),
-    /// The record does not name this user.
-    User(&'a str, u32),
-}
-
-impl Trouble<'_> {
-    fn code(&self) -> Code {
-        match self {
-            Trouble::Key(_, keyring::Error::NoSuchKey(_)) => Code::NoSuchKey,
-            Trouble::Key(_, keyring::Error::Expired(_)) => Code::Expired,
-            Trouble::Key(_, keyring::Error::Revoked(_)) => Code::Revoked,
-            Trouble::Key(..) | Trouble::Record(..) => Code::Unavailable,
-            Trouble::User(..) => Code::Denied,
-        }
-    }
-}
-
-impl fmt::Display for Trouble<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Trouble::Key(handle, keyring::Error::NoSuchKey(_)) => {
-                write!(f, "'{handle}' is gone from the kernel; add it again and start a new signer")
-            }
-            Trouble::Key(handle, keyring::Error::Expired(_)) => {
-                write!(f, "'{handle}' has expired; add it again")
-            }
-            Trouble::Key(handle, keyring::Error::Revoked(_)) => {
-                write!(f, "'{handle}' was revoked; add it again and start a new signer")
-            }
-            Trouble::Key(handle, error) => write!(f, "'{handle}' cannot be read: {error}"),
-            Trouble::Record(handle, wrong) => write!(f, "'{handle}' cannot be used: {wrong}; add it again"),
-            Trouble::User(handle, uid) => {
-                write!(f, "user {uid} is not among the users of '{handle}' (rule user-not-named)")
-            }
-        }
-    }
-}
-
-impl Held<'_> {
-    /// The record of a key, read from the kernel unless an earlier line of this batch did.
-    fn record<'a>(
-        &mut self,
-        at: usize,
-        slot: &'a Slot,
-        uid: u32,
-        names: &mut Names,
-    ) -> Result<&Record, Trouble<'a>> {
-        if self.of.as_ref().is_none_or(|(held, _)| *held != at) {
-            (self.of, self.keyed) = (None, Keyed::default());
-            self.secret.read(slot.key).map_err(|error| Trouble::Key(&slot.handle, error))?;
-            let record = Record::parse(self.secret.expose_mut(), names);
-            let record = record.map_err(|wrong| Trouble::Record(&slot.handle, wrong))?;
-            if slot.mode == "group" && record.users().is_empty() {
-                return Err(Trouble::Record(&slot.handle, "a group key's record must name its users"));
-            }
-            self.of = Some((at, record));
-        }
-        match &self.of {
-            Some((_, record)) if record.permits_user(uid) => Ok(record),
-            _ => Err(Trouble::User(&slot.handle, uid)),
-        }
-    }
 }
 
 impl Signer {
@@ -270,6 +130,7 @@ impl Signer {
             names: Names::new(),
             stdin: stdin(),
             stdout: stdout(),
+            stderr: stderr(),
         }
     }
 
@@ -286,7 +147,7 @@ impl Signer {
                 Ok(0) => return self.end(filled),
                 Ok(count) => filled += count,
                 Err(Errno::EINTR) => continue,
-                Err(_) => return 1,
+                Err(errno) => return self.fail("cannot read requests", errno),
             }
             let mut done = 0;
             if too_long {
@@ -300,8 +161,8 @@ impl Signer {
             loop {
                 let answered = vault.wiped(|page| self.answer(page, done..filled));
                 done += answered.bytes;
-                if !self.flush() {
-                    return 1;
+                if let Err(errno) = self.flush() {
+                    return self.fail("cannot write answers", errno);
                 }
                 if !answered.more {
                     break;
@@ -311,8 +172,8 @@ impl Signer {
             filled -= done;
             if filled > LONGEST_LINE {
                 protocol::write_error(&mut self.out, None, Code::BadRequest, format_args!("{LINE_TOO_LONG}"));
-                if !self.flush() {
-                    return 1;
+                if let Err(errno) = self.flush() {
+                    return self.fail("cannot write answers", errno);
                 }
                 (too_long, filled) = (true, 0);
             }
@@ -328,30 +189,39 @@ impl Signer {
                 Code::BadRequest,
                 format_args!("the input ended inside a line"),
             );
-            self.flush();
+            if let Err(errno) = self.flush() {
+                return self.fail("cannot write answers", errno);
+            }
         }
         0
     }
 
+    /// Says on standard error why the signer ends; returns the exit code.
+    fn fail(&mut self, what: &str, errno: Errno) -> i32 {
+        self.out.clear();
+        protocol::put(&mut self.out, format_args!("signbox-signer: {what}: {}\n", errno.desc()));
+        let _ = nix::unistd::write(&self.stderr, &self.out);
+        1
+    }
+
     /// Writes the answers, and forgets them: signatures and passphrases stand in them.
-    fn flush(&mut self) -> bool {
+    fn flush(&mut self) -> Result<(), Errno> {
         let mut rest = &self.out[..];
         while !rest.is_empty() {
             match nix::unistd::write(&self.stdout, rest) {
                 Ok(count) => rest = &rest[count..],
                 Err(Errno::EINTR) => {}
-                Err(_) => return false,
+                Err(errno) => return Err(errno),
             }
         }
         self.out.fill(0);
         self.out.clear();
-        true
+        Ok(())
     }
 
     /// Answers the whole lines in this part of the input while there is room for an answer.
     fn answer(&mut self, page: &mut [u8], part: Range<usize>) -> Answered {
-        let mut held =
-            Held { secret: Secret::empty(page), of: None, keyed: Keyed::default(), now_ns: now_ns() };
+        let mut held = Held::nothing(page);
         let mut at = part.start;
         while let Some(len) = scan::find(&self.input[at..part.end], b'\n') {
             if self.out.len() + len + self.answer_room > self.out.capacity() {
@@ -509,11 +379,6 @@ fn put_words(out: &mut Vec<u8>, words: impl Iterator<Item = &'static str>) {
     for (at, word) in words.enumerate() {
         protocol::put(out, format_args!("{}\"{word}\"", if at > 0 { "," } else { "" }));
     }
-}
-
-fn now_ns() -> u64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// More than a key and what is wrong with it take in an answer.

@@ -195,9 +195,14 @@ fn a_key_that_the_command_can_still_read_is_remarked_on() {
     );
     assert_eq!(ran.stdout, "started\n");
     let key = open(b"secret");
+    key.set_timeout(60).unwrap();
     let ran = signbox(&["run", "--claim", &handle, "--", "echo", "started"]);
     let _ = key.unlink(Keyring::User);
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("started\n", ""));
+    let key = open(b"secret");
+    let ran = signbox(&["run", "--claim", &handle, "--", "echo", "started"]);
+    let _ = key.unlink(Keyring::User);
+    assert!(ran.stderr.contains("has no timeout") && ran.stdout == "started\n", "{ran:?}");
 }
 
 /// A session with one key in it that nothing else holds.

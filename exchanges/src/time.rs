@@ -68,10 +68,17 @@ impl Stamp {
                 stamp.value.checked_mul(NS_PER_MS)
             }
             Unit::Seconds | Unit::Millis | Unit::Micros => {
-                let digits = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
-                stamp.value = text.parse().ok().filter(|_| digits).ok_or("the time is not a whole number")?;
-                // Bots count nonces in the unit they like; how many digits there are tells which.
-                if time.rising { of_any_unit(stamp.value) } else { to_ns(time.unit, stamp.value) }
+                // Where seconds are wanted, some clients send `1700000000.123`.
+                let whole = match text.split_once('.') {
+                    Some((whole, rest)) if time.unit == Unit::Seconds && is_digits(rest) => whole,
+                    _ => text,
+                };
+                let number = is_digits(whole) && !whole.starts_with('0');
+                stamp.value =
+                    whole.parse().ok().filter(|_| number).ok_or("the time is not a whole number")?;
+                // Bots count in the unit they like, and exchanges take more than one; how many digits there
+                // are tells which.
+                of_any_unit(stamp.value)
             }
         };
         if let Skew::Seconds(seconds) = skew {
@@ -162,8 +169,8 @@ fn from_ns(unit: Unit, ns: u64) -> u64 {
     ns / grain_ns(unit)
 }
 
-fn to_ns(unit: Unit, value: u64) -> Option<u64> {
-    value.checked_mul(grain_ns(unit))
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn grain_ns(unit: Unit) -> u64 {
@@ -272,6 +279,21 @@ mod tests {
             assert_eq!(checked.is_ok(), fresh, "{text}");
         }
         assert!(Stamp::check(&time(Unit::Millis, false), "5", NOW, 0, Skew::Off).is_ok());
+    }
+
+    #[test]
+    fn a_time_may_count_in_another_unit_and_seconds_may_have_a_fraction() {
+        for (unit, text, fresh) in [
+            (Unit::Millis, "1700000000123456", true),
+            (Unit::Millis, "1700000000", true),
+            (Unit::Seconds, "1700000000.123456", true),
+            (Unit::Seconds, "1700000000.", false),
+            (Unit::Seconds, "1700000000.1x", false),
+            (Unit::Millis, "1700000000123.5", false),
+        ] {
+            let checked = Stamp::check(&time(unit, false), text, NOW, 0, Skew::DEFAULT);
+            assert_eq!(checked.is_ok_and(|stamp| stamp.text() == text), fresh, "{text}");
+        }
     }
 
     #[test]

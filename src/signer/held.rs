@@ -1,0 +1,98 @@
+//! A key's payload while lines are answered: read when a line first needs it, wiped with the batch.
+
+use super::keys::Slot;
+use crate::protocol::Code;
+use crate::record::Record;
+use signbox_exchanges::Keyed;
+use signbox_exchanges::json::Names;
+use signbox_keyring::{self as keyring, Secret};
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The payload in the locked page, and whose it is.
+pub(super) struct Held<'page> {
+    pub(super) secret: Secret<'page>,
+    pub(super) of: Option<(usize, Record)>,
+    pub(super) keyed: Keyed,
+    /// The time at which the lines came, in nanoseconds since 1970.
+    pub(super) now_ns: u64,
+}
+
+/// Why a key that the signer was started with cannot be used now.
+pub(super) enum Trouble<'a> {
+    /// The kernel did not give its payload.
+    Key(&'a str, keyring::Error),
+    /// The payload is not a record.
+    Record(&'a str, &'static str),
+    /// The record does not name this user.
+    User(&'a str, u32),
+}
+
+impl Trouble<'_> {
+    pub(super) fn code(&self) -> Code {
+        match self {
+            Trouble::Key(_, keyring::Error::NoSuchKey(_)) => Code::NoSuchKey,
+            Trouble::Key(_, keyring::Error::Expired(_)) => Code::Expired,
+            Trouble::Key(_, keyring::Error::Revoked(_)) => Code::Revoked,
+            Trouble::Key(..) | Trouble::Record(..) => Code::Unavailable,
+            Trouble::User(..) => Code::Denied,
+        }
+    }
+}
+
+impl fmt::Display for Trouble<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Key(handle, keyring::Error::NoSuchKey(_)) => {
+                write!(f, "'{handle}' is gone from the kernel; add it again and start a new signer")
+            }
+            Trouble::Key(handle, keyring::Error::Expired(_)) => {
+                write!(f, "'{handle}' has expired; add it again")
+            }
+            Trouble::Key(handle, keyring::Error::Revoked(_)) => {
+                write!(f, "'{handle}' was revoked; add it again and start a new signer")
+            }
+            Trouble::Key(handle, error) => write!(f, "'{handle}' cannot be read: {error}"),
+            Trouble::Record(handle, wrong) => write!(f, "'{handle}' cannot be used: {wrong}; add it again"),
+            Trouble::User(handle, uid) => {
+                write!(f, "user {uid} is not among the users of '{handle}' (rule user-not-named)")
+            }
+        }
+    }
+}
+
+impl<'page> Held<'page> {
+    /// No payload yet.
+    pub(super) fn nothing(page: &'page mut [u8]) -> Self {
+        Held { secret: Secret::empty(page), of: None, keyed: Keyed::default(), now_ns: now_ns() }
+    }
+
+    /// The record of a key, read from the kernel unless an earlier line of this batch did.
+    pub(super) fn record<'a>(
+        &mut self,
+        at: usize,
+        slot: &'a Slot,
+        uid: u32,
+        names: &mut Names,
+    ) -> Result<&Record, Trouble<'a>> {
+        if self.of.as_ref().is_none_or(|(held, _)| *held != at) {
+            (self.of, self.keyed) = (None, Keyed::default());
+            self.secret.read(slot.key).map_err(|error| Trouble::Key(&slot.handle, error))?;
+            let record = Record::parse(self.secret.expose_mut(), names);
+            let record = record.map_err(|wrong| Trouble::Record(&slot.handle, wrong))?;
+            if slot.mode == "group" && record.users().is_empty() {
+                return Err(Trouble::Record(&slot.handle, "a group key's record must name its users"));
+            }
+            self.of = Some((at, record));
+        }
+        match &self.of {
+            Some((_, record)) if record.permits_user(uid) => Ok(record),
+            _ => Err(Trouble::User(&slot.handle, uid)),
+        }
+    }
+}
+
+fn now_ns() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,73 @@
+//! The start list: handles become keys, and keys are claimed, before the walls are up.
+
+use super::Options;
+use signbox_exchanges::{Exchange, exchange};
+use signbox_keyring::{self as keyring, Key};
+use std::io::{Write as _, stderr};
+
+/// A key of the start list.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) handle: String,
+    pub(super) exchange: &'static Exchange,
+    pub(super) key: Key,
+    pub(super) mode: &'static str,
+    /// The highest time or nonce used so far.
+    pub(super) last: u64,
+}
+
+pub(super) fn find_keys(options: &Options) -> Result<Vec<Slot>, String> {
+    let grouped = nix::unistd::getegid() != nix::unistd::getgid();
+    let mut handles: Vec<&String> = options.handles.iter().collect();
+    handles.sort_unstable();
+    if let Some(pair) = handles.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(format!("key '{}' is named twice", pair[0]));
+    }
+    let mut slots = Vec::with_capacity(handles.len());
+    for handle in handles {
+        let (exchange, label) = parse_handle(handle)?;
+        let description = keyring::description(handle.split('/').next().unwrap_or(exchange.id), label);
+        let found = if grouped { keyring::find_group(&description) } else { Ok(None) };
+        let (key, mut mode) = match found.map_err(|error| error.to_string())? {
+            Some(key) => (key, "group"),
+            None => {
+                let key = keyring::find(&description).map_err(|error| error.to_string())?;
+                (key, if options.run { "run" } else { "open" })
+            }
+        };
+        if options.claim && mode != "group" {
+            remark_without_timeout(handle, key);
+            key.claim().map_err(|error| error.to_string())?;
+            mode = "claimed";
+        }
+        slots.push(Slot { handle: handle.clone(), exchange, key, mode, last: 0 });
+    }
+    Ok(slots)
+}
+
+/// A claimed key cannot be revoked any more: who claims one should have set a time for it to end.
+fn remark_without_timeout(handle: &str, key: Key) {
+    let listed = keyring::list().unwrap_or_default();
+    if listed.iter().any(|entry| entry.key == key && entry.expires.is_none()) {
+        let _ = writeln!(
+            stderr(),
+            "signbox-signer: '{handle}' has no timeout, and nobody can revoke a claimed key: only the end of this \
+             signer ends it (set one before, with 'signbox timeout')"
+        );
+    }
+}
+
+/// The exchange and the label of a handle.
+pub fn parse_handle(handle: &str) -> Result<(&'static Exchange, &str), String> {
+    let plain = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 64
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    let (id, label) = handle.split_once('/').filter(|(_, label)| plain(label)).ok_or_else(|| {
+        format!("'{handle}' is not EXCHANGE/LABEL (a label has at most 64 letters, digits, '-', '_' and '.')")
+    })?;
+    let exchange = exchange(id)
+        .ok_or_else(|| format!("no exchange is called '{id}'; 'signbox exchanges' lists those there are"))?;
+    Ok((exchange, label))
+}
