@@ -181,12 +181,13 @@ fn a_key_that_the_command_can_still_read_is_remarked_on() {
     key.unlink(Keyring::Session).unwrap();
     let label = format!("run-{}", std::process::id());
     let handle = format!("binance/{label}");
-    let open = |payload: &[u8]| {
+    let open = |payload: &[u8], timeout: u32| {
         let key = add(Keyring::User, &description("binance", &label), payload, &mut [0; 64]).unwrap();
+        key.set_timeout(timeout).unwrap();
         key.unlink(Keyring::Process).unwrap();
         key
     };
-    let key = open(b"secret");
+    let key = open(b"secret", 0);
     let ran = signbox(&["run", &handle, "--", "echo", "started"]);
     key.unlink(Keyring::User).unwrap();
     assert!(
@@ -194,12 +195,11 @@ fn a_key_that_the_command_can_still_read_is_remarked_on() {
         "{ran:?}"
     );
     assert_eq!(ran.stdout, "started\n");
-    let key = open(b"secret");
-    key.set_timeout(60).unwrap();
+    let key = open(b"secret", 60);
     let ran = signbox(&["run", "--claim", &handle, "--", "echo", "started"]);
     let _ = key.unlink(Keyring::User);
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("started\n", ""));
-    let key = open(b"secret");
+    let key = open(b"secret", 0);
     let ran = signbox(&["run", "--claim", &handle, "--", "echo", "started"]);
     let _ = key.unlink(Keyring::User);
     assert!(ran.stderr.contains("has no timeout") && ran.stdout == "started\n", "{ran:?}");
