@@ -136,6 +136,49 @@ fn what_was_signed_signs_to_the_same() {
     }
 }
 
+/// The stack is three pages in a release build, and its end is a guard page: the deepest request must fit.
+#[test]
+fn the_deepest_json_with_the_most_headers_fits_the_stack() {
+    if !stage() {
+        return;
+    }
+    put("kraken/main", r#"{"key":"FAKEkey","secret":"c2VjcmV0"}"#);
+    let mut signer = Signer::start(&["kraken/main"]);
+    let headers: serde_json::Map<String, Value> =
+        (0..60).map(|at| (format!("h{at}"), json!("\u{e9}\""))).collect();
+    for (deep, signed) in [(15, true), (16, false), (4000, false)] {
+        let body = format!("{{\"a\":{}1{}}}", "{\"b\":".repeat(deep), "}".repeat(deep));
+        let request =
+            json!({"method": "POST", "url": "/0/private/AddOrderBatch", "headers": headers, "body": body});
+        let line = json!({"v": 1, "id": 1, "op": "sign", "key": "kraken/main", "request": request});
+        let answer = ask(&mut signer, &line.to_string());
+        assert_eq!(answer.get("request").is_some(), signed, "{deep} levels: {answer}");
+        // The same depth in the line itself.
+        let nested = format!("{{\"v\":1,\"id\":1,\"op\":{}1{}}}", "[".repeat(deep), "]".repeat(deep));
+        assert_eq!(ask(&mut signer, &nested)["error"]["code"], "bad_request");
+    }
+    assert!(signer.end().success());
+}
+
+/// Behind the walls a heap that has much to give back would end the signer.
+#[test]
+fn a_signer_with_a_thousand_keys_signs_with_each() {
+    if !stage() {
+        return;
+    }
+    let many = if nix::unistd::getuid().is_root() { 1000 } else { 100 };
+    let handles: Vec<String> = (0..many).map(|at| format!("binance/k{at}")).collect();
+    for handle in &handles {
+        put(handle, r#"{"key":"FAKEkey","secret":"FAKEsecret"}"#);
+    }
+    let mut signer = Signer::start(&handles.iter().map(String::as_str).collect::<Vec<_>>());
+    for handle in &handles {
+        let answer = ask(&mut signer, &SIGN.replace("binance/main", handle));
+        assert!(answer.get("request").is_some(), "{handle}: {answer}");
+    }
+    assert!(signer.end().success());
+}
+
 #[test]
 fn a_line_of_65536_bytes_is_answered_and_one_more_byte_is_refused() {
     let Some(mut signer) = one_key() else { return };
