@@ -56,7 +56,6 @@ mod level;
 #[allow(unsafe_code)]
 mod memory;
 mod prepare;
-mod program;
 mod status;
 #[allow(unsafe_code)]
 mod sys;
@@ -68,5 +67,4 @@ pub use leave::{PANIC_CODE, exit, install_panic_hook};
 pub use level::{Choice, Level, UnknownChoice};
 pub use memory::{KEY_AREA, KEY_PAGE, Memory, STACK, Vault};
 pub use prepare::{Prepared, prepare};
-pub use program::binary_is_readable;
 pub use walls::{Landlock, Walls, enter, filter_system_calls, restrict_filesystem_network};
