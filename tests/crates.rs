@@ -8,26 +8,50 @@ use std::process::Command;
 
 #[test]
 fn the_signer_links_the_crates_of_the_checked_in_list_and_no_other() {
-    // Without the default feature only the library and the signer are built, so this is the signer's tree.
-    let tree = Command::new(env!("CARGO"))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["tree", "--locked", "--offline", "--package", "signbox", "--no-default-features"])
-        .args(["--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}"])
-        .output()
-        .unwrap();
-    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
-    let linked: BTreeSet<String> =
-        String::from_utf8(tree.stdout).unwrap().lines().map(name_and_version).collect();
     let list =
         std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/signer-crates.txt"))
             .unwrap();
-    let lines = list.lines().filter(|line| !line.starts_with('#'));
-    for line in lines.clone() {
-        assert!(line.split_whitespace().count() > 2, "'{line}' does not say what the crate is there for");
+    let mut always = BTreeSet::new();
+    let mut with_private_keys = BTreeSet::new();
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
+        let marked = line.split_whitespace().nth(2) == Some("+");
+        let words = line.split_whitespace().count() - usize::from(marked);
+        assert!(words > 2, "'{line}' does not say what the crate is there for");
+        if !marked {
+            always.insert(name_and_version(line));
+        }
+        with_private_keys.insert(name_and_version(line));
     }
-    let listed: BTreeSet<String> = lines.map(name_and_version).collect();
-    let news: Vec<_> = linked.symmetric_difference(&listed).collect();
-    assert!(news.is_empty(), "review these, then change packaging/signer-crates.txt: {news:?}");
+    assert!(always.len() < with_private_keys.len(), "no line is marked");
+    for (features, listed) in [("", &always), ("asymmetric", &with_private_keys)] {
+        let linked = linked(features);
+        let news: Vec<_> = linked.symmetric_difference(listed).collect();
+        assert!(
+            news.is_empty(),
+            "features '{features}': review these, then change packaging/signer-crates.txt: {news:?}"
+        );
+    }
+}
+
+/// The crates of the signer: without the feature `operator` only the library and the signer are built.
+fn linked(features: &str) -> BTreeSet<String> {
+    let tree = Command::new(env!("CARGO"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["tree", "--locked", "--offline", "--package", "signbox", "--no-default-features"])
+        .args([
+            "--features",
+            features,
+            "--edges",
+            "normal,no-proc-macro",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    String::from_utf8(tree.stdout).unwrap().lines().map(name_and_version).collect()
 }
 
 fn name_and_version(line: &str) -> String {
