@@ -19,7 +19,7 @@ fn main() -> Result<(), Error> {
         marks[4] = Instant::now();
         vault.lend(4096);
         for _ in 0..100 {
-            vault.wiped(|_| ());
+            vault.wiped(|_, _| ());
         }
         marks[5] = Instant::now();
         let us = |at: usize| (marks[at] - marks[at - 1]).as_nanos() as f64 / 1000.0;

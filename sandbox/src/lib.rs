@@ -38,6 +38,10 @@
 //! ordinary stack in 18 of 18 scans; with the stack there too, in none, at no measurable cost per signature. Its
 //! size is small (12 KiB in release builds) because each page costs its first touch at start-up. Whoever needs more stack should first ask why.
 //!
+//! **A second, deep stack**, for signatures with private keys alone, which take three times what the first one has. Making the
+//! first one longer was refused: it is wiped whole at every wake-up, so every HMAC would have paid. The deep one is mapped on
+//! demand, costs a page's first touch only when it is first used, and is wiped after each use.
+//!
 //! **Everything is wiped after every step**, not only the key: [`Vault::wiped`] clears the key area, the dead
 //! stack and all registers that a callee may leave behind. Clearing `zmm16` to `zmm31` looks odd
 //! but is needed: `vzeroall` leaves them, and memcpy uses them.
@@ -65,6 +69,6 @@ pub use capabilities::{Capabilities, drop_capabilities};
 pub use error::Error;
 pub use leave::{PANIC_CODE, exit, install_panic_hook};
 pub use level::{Choice, Level, UnknownChoice};
-pub use memory::{KEY_AREA, KEY_PAGE, Memory, STACK, Vault};
+pub use memory::{DEEP_STACK, Deep, KEY_AREA, KEY_PAGE, Memory, STACK, Vault};
 pub use prepare::{Prepared, prepare};
 pub use walls::{Landlock, Walls, enter, filter_system_calls, restrict_filesystem_network};

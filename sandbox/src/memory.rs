@@ -13,8 +13,11 @@ use crate::error::Error;
 use crate::level::{Choice, Level};
 use crate::sys;
 
+mod deep;
 mod stack;
 mod wipe;
+
+pub use deep::{DEEP_STACK, Deep};
 
 /// How long the key area is, in bytes.
 pub const KEY_AREA: usize = 16 * 1024;
@@ -25,7 +28,7 @@ pub const KEY_PAGE: usize = 4 * 1024;
 /// How long the stack inside the mapping is: small, since each page costs its first touch at start-up.
 pub const STACK: usize = if cfg!(debug_assertions) { 256 * 1024 } else { 12 * 1024 };
 
-/// A key area and a stack, locked in memory, with unmapped space around each.
+/// A key area, a stack and perhaps a deep one, locked in memory, with unmapped space around each.
 ///
 /// Stays until the process ends: sealed mappings cannot be taken away, and behind the walls nothing can.
 #[derive(Debug)]
@@ -33,11 +36,21 @@ pub struct Memory {
     level: Level,
     key: NonNull<u8>,
     stack: Range<usize>,
+    deep: Option<Range<usize>>,
 }
 
 impl Memory {
-    /// Maps it, as secret as the kernel can and `choice` allows.
+    /// Maps it, as secret as the kernel can and `choice` allows; without a deep stack.
     pub fn map(choice: Choice) -> Result<Self, Error> {
+        Memory::map_parts(choice, 0)
+    }
+
+    /// As [`Memory::map`], with a stack of [`DEEP_STACK`] bytes for [`Deep::run`]. Nothing of it is there until it is used.
+    pub fn map_with_deep_stack(choice: Choice) -> Result<Self, Error> {
+        Memory::map_parts(choice, DEEP_STACK)
+    }
+
+    fn map_parts(choice: Choice, deep_len: usize) -> Result<Self, Error> {
         let secret = match choice {
             Choice::Mlock => None,
             Choice::Auto => sys::memfd_secret().ok(),
@@ -46,17 +59,23 @@ impl Memory {
         let page = sys::page_size();
         let (key_len, stack_len) = (KEY_AREA.next_multiple_of(page), STACK.next_multiple_of(page));
         let (key_at, stack_at) = (GUARD, GUARD + key_len + GUARD);
-        let total = stack_at + stack_len + GUARD;
+        let (deep_at, deep_len) = (stack_at + stack_len + GUARD, deep_len.next_multiple_of(page));
+        let total = deep_at + if deep_len > 0 { deep_len + GUARD } else { 0 };
+        let parts = || {
+            [(key_at, key_len), (stack_at, stack_len), (deep_at, deep_len)]
+                .into_iter()
+                .filter(|part| part.1 > 0)
+        };
 
         // SAFETY: the kernel picks a place where nothing is.
         let base = unsafe { mmap_anonymous(None, size(total), ProtFlags::PROT_NONE, RESERVED) }
             .map_err(|e| Error::Memory(e.into()))?;
         if let Some(file) = &secret {
-            let len = i64::try_from(key_len + stack_len).expect("some kilobytes");
+            let len = i64::try_from(key_len + stack_len + deep_len).expect("some kilobytes");
             nix::unistd::ftruncate(file, len).map_err(|e| Error::Memory(e.into()))?;
         }
         let mut offset = 0;
-        for (at, len) in [(key_at, key_len), (stack_at, stack_len)] {
+        for (at, len) in parts() {
             // SAFETY: `at` is below `total`.
             let place = NonZeroUsize::new(unsafe { base.add(at) }.as_ptr() as usize);
             match &secret {
@@ -79,10 +98,15 @@ impl Memory {
                 // SAFETY: the range is ours, and locking changes no content.
                 unsafe { mlock(base.add(at), len) }.map_err(too_much)?;
             }
+            if deep_len > 0 {
+                // SAFETY: inside the reservation.
+                sys::mlock_on_fault(unsafe { base.add(deep_at) }, deep_len).map_err(too_much)?;
+            }
         }
         let base = base.cast::<u8>();
         // SAFETY: both are inside the reservation.
         let (key, stack) = unsafe { (base.add(key_at), base.add(stack_at)) };
+        let deep = base.as_ptr() as usize + deep_at;
         let pages = (0..stack_len).step_by(page).map(|at| (stack, at)).chain([(key, 0)]);
         for (start, at) in pages {
             // SAFETY: writes one byte to a page mapped for writing that nothing is in yet.
@@ -93,7 +117,8 @@ impl Memory {
         let _ = unsafe { libc::syscall(libc::SYS_mseal, base.as_ptr(), total, 0) };
         let bottom = stack.as_ptr() as usize;
         let level = if secret.is_some() { Level::Secretmem } else { Level::Mlock };
-        Ok(Self { level, key, stack: bottom..bottom + stack_len })
+        let deep = (deep_len > 0).then_some(deep..deep + deep_len);
+        Ok(Self { level, key, stack: bottom..bottom + stack_len, deep })
     }
 
     /// Says what the mapping is made of.
@@ -110,6 +135,8 @@ impl Memory {
             lent: KEY_AREA,
             dirty: 0,
             stack: self.stack.clone(),
+            // SAFETY: mapped for writing and never unmapped; `self` is gone, so nobody else has it.
+            deep: unsafe { Deep::new(self.deep) },
             vectors: wipe::vectors(),
         };
         let mut result = None;
@@ -134,6 +161,7 @@ pub struct Vault {
     /// How much was lent since the last wipe.
     dirty: usize,
     stack: Range<usize>,
+    deep: Deep,
     vectors: wipe::Vectors,
 }
 
@@ -149,18 +177,23 @@ impl Vault {
 
     /// The key area: zeroes at first, and after every wipe.
     pub fn page(&mut self) -> &mut [u8] {
+        self.page_and_deep().0
+    }
+
+    fn page_and_deep(&mut self) -> (&mut [u8], &mut Deep) {
         self.dirty = self.dirty.max(self.lent);
         // SAFETY: mapped for writing at this length for as long as the process lives; `&mut self` makes it the only reference.
-        unsafe { std::slice::from_raw_parts_mut(self.key.as_ptr(), self.lent) }
+        let page = unsafe { std::slice::from_raw_parts_mut(self.key.as_ptr(), self.lent) };
+        (page, &mut self.deep)
     }
 
     /// Runs `step` on the key area, then wipes the key area, the stack below the caller, and every register that a
-    /// callee may leave its values in.
+    /// callee may leave its values in. What needs more stack than there is, `step` can run on the deep one.
     ///
     /// What `step` returns, or writes elsewhere, stays; so does what the caller has in its own frame.
     #[inline(always)] // the wipe has to begin at the caller's frame: one of our own would lie over the step's remains
-    pub fn wiped<R>(&mut self, step: impl FnOnce(&mut [u8]) -> R) -> R {
-        let result = apart(step, self.page());
+    pub fn wiped<R>(&mut self, step: impl FnOnce(&mut [u8], &mut Deep) -> R) -> R {
+        let result = apart(step, self.page_and_deep());
         self.wipe();
         result
     }
@@ -202,8 +235,8 @@ impl Vault {
 
 /// Keeps the frame of `step` out of the caller's, so that it can be wiped.
 #[inline(never)]
-fn apart<R>(step: impl FnOnce(&mut [u8]) -> R, page: &mut [u8]) -> R {
-    step(page)
+fn apart<R>(step: impl FnOnce(&mut [u8], &mut Deep) -> R, (page, deep): (&mut [u8], &mut Deep)) -> R {
+    step(page, deep)
 }
 
 /// Over the limit: EAGAIN from memfd_secret, EAGAIN, ENOMEM or EPERM from mlock.

@@ -1,7 +1,11 @@
 //! Raw calls that neither std nor nix has a safe name for, one each; nothing here decides anything.
 
+use std::ffi::c_void;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::ptr::NonNull;
+
+use nix::errno::Errno;
 
 /// `close_range`: closes every descriptor from `first` on.
 pub(crate) fn close_from(first: u32) -> io::Result<()> {
@@ -80,6 +84,12 @@ pub(crate) fn memfd_secret() -> io::Result<OwnedFd> {
     let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0).ok_or_else(io::Error::last_os_error)?;
     // SAFETY: the kernel has just opened `fd` for us, and nobody else knows it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// `mlock2`: keeps pages out of swap from when they are first touched, and touches none.
+pub(crate) fn mlock_on_fault(start: NonNull<c_void>, len: usize) -> nix::Result<()> {
+    // SAFETY: changes no content, whatever the range is.
+    Errno::result(unsafe { libc::mlock2(start.as_ptr(), len, libc::MLOCK_ONFAULT) }).map(drop)
 }
 
 /// The size of a page.

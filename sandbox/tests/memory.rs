@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use common::{area, call, outcome, said, say, skip, waiting};
 use nix::sys::resource::{Resource, setrlimit};
-use signbox_sandbox::{Choice, KEY_AREA, Level, Memory, STACK};
+use signbox_sandbox::{Choice, DEEP_STACK, KEY_AREA, Level, Memory, STACK};
 
 fn main() -> ExitCode {
     common::main(
@@ -20,12 +20,13 @@ fn main() -> ExitCode {
             the_work_runs_on_the_stack_inside_the_mapping,
             what_lies_around_the_key_area_and_the_stack_cannot_be_touched,
             endless_recursion_ends_at_the_guard,
+            the_deep_stack_is_there_when_asked_for_and_costs_nothing_until_it_is_used,
             a_forked_child_does_not_have_the_mapping,
             the_mapping_is_sealed,
             locked_memory_is_locked_not_dumped_and_not_inherited,
             too_low_a_limit_on_locked_memory_is_said_so,
         ],
-        named![seen, level, stacks, touch, recurse, fork, sealed, locked, limited],
+        named![seen, level, stacks, touch, recurse, fork, sealed, locked, limited, deep],
     )
 }
 
@@ -153,7 +154,9 @@ fn touch() {
 }
 
 fn endless_recursion_ends_at_the_guard() {
-    assert_eq!(outcome("recurse").signal, Some(libc::SIGSEGV));
+    for kind in ["auto stack", "auto deep", "mlock deep"] {
+        assert_eq!(outcome(&format!("recurse:{kind}")).signal, Some(libc::SIGSEGV), "{kind}");
+    }
 }
 
 fn recurse() {
@@ -162,7 +165,57 @@ fn recurse() {
         if depth == u64::MAX { 0 } else { deeper(black_box(depth + 1)) + frame[3] }
     }
     signbox_sandbox::prepare().unwrap(); // takes Rust's handler away, which would abort instead
-    Memory::map(Choice::Auto).unwrap().run(|_| say(if deeper(0) == 0 { "0" } else { "1" }));
+    let detail = common::detail();
+    let (choice, kind) = detail.split_once(' ').unwrap();
+    let memory = Memory::map_with_deep_stack(choice.parse().unwrap()).unwrap();
+    let endless = || say(if deeper(0) == 0 { "0" } else { "1" });
+    memory.run(|vault| match kind {
+        "deep" => vault.wiped(|_, deep| deep.run(endless)),
+        _ => endless(),
+    });
+}
+
+fn the_deep_stack_is_there_when_asked_for_and_costs_nothing_until_it_is_used() {
+    for kind in ["auto", "mlock"] {
+        let pages = DEEP_STACK / 1024;
+        assert_eq!(said(&format!("deep:{kind}")), format!("0 kB of {pages}, locked, then {pages}"));
+    }
+    let ended = outcome("deep:none");
+    assert_eq!(ended.code, Some(signbox_sandbox::PANIC_CODE), "{ended:?}");
+}
+
+fn deep() {
+    signbox_sandbox::install_panic_hook();
+    let detail = common::detail();
+    if detail == "none" {
+        return Memory::map(Choice::Auto).unwrap().run(|vault| vault.wiped(|_, deep| deep.run(|| ())));
+    }
+    let memory = Memory::map_with_deep_stack(detail.parse().unwrap()).unwrap();
+    memory.run(|vault| {
+        let key = area(vault.page().as_ptr() as usize);
+        let value = |start: usize, name: &str| {
+            let smaps = fs::read_to_string("/proc/self/smaps").unwrap();
+            let start = format!("{start:x}-");
+            let mut lines = smaps.lines().skip_while(|line| !line.starts_with(&start));
+            let value = lines.find_map(|line| line.strip_prefix(name)).unwrap().trim().to_owned();
+            value.trim_end_matches(" kB").to_owned()
+        };
+        // Key area, stack and deep stack lie one behind the other, each between two guards.
+        let guard = 64 * 1024;
+        let start = key.1 + guard + STACK.next_multiple_of(4096) + guard;
+        let (before, size) = (value(start, "Rss:"), value(start, "Size:"));
+        let locked = value(start, "VmFlags:").split(' ').any(|flag| flag == "lo");
+        let inside = vault.wiped(|_, deep| {
+            deep.run(|| {
+                let local = black_box(0_u8);
+                area(&raw const local as usize).0 == start
+            })
+        });
+        assert!(inside, "the deep stack is elsewhere");
+        let locked = if locked { "locked" } else { "not locked" };
+        print!("{before} kB of {size}, {locked}, then {}", value(start, "Rss:"));
+        common::wait();
+    });
 }
 
 fn a_forked_child_does_not_have_the_mapping() {

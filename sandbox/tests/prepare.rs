@@ -208,7 +208,7 @@ fn older() {
     without(&[libc::SYS_memfd_secret, SYS_MSEAL]);
     let refused = Memory::map(Choice::Secretmem).unwrap_err().to_string();
     let level = Memory::map(Choice::Auto).unwrap().run(|vault| {
-        vault.wiped(|page| page.fill(7));
+        vault.wiped(|page, _| page.fill(7));
         Memory::map(Choice::Auto).unwrap().level()
     });
     print!("{level}, and: {}", refused.split_once(" (").unwrap().0);

@@ -111,7 +111,7 @@ fn work() {
         enter(&[serial]).unwrap();
         let mut line = [0; 64];
         let length = call(libc::SYS_read, [0, line.as_mut_ptr() as usize, line.len(), 0, 0, 0]);
-        vault.wiped(|page| {
+        vault.wiped(|page, _| {
             let arguments = [11, serial as usize, page.as_mut_ptr() as usize, page.len(), 0, 0];
             let key = call(libc::SYS_keyctl, arguments) as usize;
             for part in [&line[..length as usize], b" and ", &page[..key]] {

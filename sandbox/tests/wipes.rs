@@ -7,12 +7,13 @@ use std::hint::black_box;
 use std::process::ExitCode;
 
 use common::{area, child, end, outcome, said, say, skip};
-use signbox_sandbox::{Choice, KEY_AREA, KEY_PAGE, Memory};
+use signbox_sandbox::{Choice, DEEP_STACK, KEY_AREA, KEY_PAGE, Memory};
 
 fn main() -> ExitCode {
     common::main(
         named![
             nothing_of_a_step_is_left_on_the_stack,
+            nothing_of_a_deep_run_is_left,
             nothing_of_a_step_is_left_in_the_key_area,
             nothing_of_a_step_is_left_in_vector_registers,
             what_a_step_returns_is_kept,
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
             a_vault_is_not_wiped_from_another_stack,
             a_panic_in_the_work_ends_the_process,
         ],
-        named![remains, key_area, registers, returned, lent, foreign, panics],
+        named![remains, deep, key_area, registers, returned, lent, foreign, panics],
     )
 }
 
@@ -60,15 +61,45 @@ fn remains() {
         vault.wipe();
         let called = remains_in(stack);
         // The step's own frame counts as well: it must not be a part of the caller's.
-        vault.wiped(|_| {
+        vault.wiped(|_, _| {
             let frame = black_box([MARKER ^ black_box(0); 32]);
             black_box(spread(DEEP)) ^ black_box(&frame)[7]
         });
         let wiped = remains_in(stack);
         black_box(spread(DEEP));
-        vault.wiped(|_| black_box(spread(1)));
+        vault.wiped(|_, _| black_box(spread(1)));
         let both = remains_in(stack);
         format!("control {control}, after a call {called}, after a step {wiped}, after both {both}")
+    });
+    print!("{text}");
+    common::wait();
+}
+
+fn nothing_of_a_deep_run_is_left() {
+    assert_eq!(said("deep"), "control true, after a run 0 and 0, after a step 0 and 0, gave 45");
+}
+
+/// The deep stack, and then the one that its closure was run from.
+fn deep() {
+    let text = Memory::map_with_deep_stack(Choice::Auto).unwrap().run(|vault| {
+        let local = black_box(0_u8);
+        let stack = area(&raw const local as usize);
+        let (deep, control, sum, run) = vault.wiped(|_, deep| {
+            let (place, control, sum) = deep.run(|| {
+                let frame = black_box([MARKER ^ black_box(0); 32]);
+                let deep = area(&raw const frame as usize);
+                black_box(spread(6));
+                assert_eq!(deep.1 - deep.0, DEEP_STACK.next_multiple_of(4096));
+                // What was handed to the closure, and what it hands back, passes from stack to stack.
+                (deep, remains_in(deep) > 1000, (0..10).sum::<u64>())
+            });
+            (place, control, sum, (remains_in(place), remains_in(stack)))
+        });
+        let (after, below) = (remains_in(deep), remains_in(stack));
+        let (run, there) = run;
+        format!(
+            "control {control}, after a run {run} and {there}, after a step {after} and {below}, gave {sum}"
+        )
     });
     print!("{text}");
     common::wait();
@@ -80,7 +111,7 @@ fn nothing_of_a_step_is_left_in_the_key_area() {
 
 fn key_area() {
     Memory::map(Choice::Auto).unwrap().run(|vault| {
-        let before = vault.wiped(|page| {
+        let before = vault.wiped(|page, _| {
             page.fill(0x51);
             page.iter().filter(|byte| **byte == 0x51).count()
         });
@@ -120,7 +151,7 @@ fn registers() {
         vault.wipe();
         store(wide, &mut found);
         let mut wiped = holding(&found);
-        vault.wiped(|_| load(wide, &marks));
+        vault.wiped(|_, _| load(wide, &marks));
         store(wide, &mut found);
         wiped += holding(&found);
         let (count, least) = if wide { (32, 16) } else { (16, 0) };
@@ -188,7 +219,7 @@ fn what_a_step_returns_is_kept() {
 
 fn returned() {
     let text = Memory::map(Choice::Auto).unwrap().run(|vault| {
-        let (sum, long) = vault.wiped(|page| {
+        let (sum, long) = vault.wiped(|page, _| {
             page[3] = 5;
             let long: [u64; 64] = std::array::from_fn(|at| at as u64 * 3);
             (page.iter().map(|byte| u64::from(*byte)).sum::<u64>(), long)
