@@ -1,22 +1,40 @@
 //! What a request does: its endpoint's class, and the dangerous endpoints that its parameters would
 //! also fit where the signature does not cover the path.
 
-use crate::catalogue::{Class, Endpoint, Exchange, NameSet, Shape, When, hash};
-use crate::parts::{BodyKind, Parts};
+use crate::catalogue::{Binds, Class, Endpoint, Exchange, Method, Name, NameSet, Scheme, Shape, When, hash};
+use crate::parts::{BodyKind, Parts, Source};
+use core::fmt;
+
+/// A dangerous endpoint that a signature would be good for as well.
+#[derive(Clone, Copy, Debug)]
+pub struct Fit {
+    /// The endpoint's class.
+    pub class: Class,
+    /// The method, if `endpoint` is only a path.
+    method: Option<Method>,
+    endpoint: Name,
+}
+
+impl fmt::Display for Fit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.method {
+            Some(method) => write!(f, "{method} {}", self.endpoint),
+            None => f.write_str(&self.endpoint),
+        }
+    }
+}
 
 impl Exchange {
     /// The line of the catalogue that speaks about this request.
     pub fn endpoint(&self, parts: &Parts<'_>) -> Option<&'static Endpoint> {
         let hash = hash(parts.path.as_bytes());
-        let first = (hash >> 24) as usize;
-        let (from, to) = (self.endpoint_index[first], self.endpoint_index[first + 1]);
-        let hashed = self.endpoints[from.into()..to.into()].iter().filter(|line| line.hash == hash);
+        let hashed = self.hashed((hash >> 24) as u8).iter().filter(|line| line.hash == hash);
         let fits = |line: &&Endpoint| line.method == parts.method && line.path.text() == parts.path;
         let plain = hashed.filter(fits).find(|line| line.speaks(parts));
         plain.or_else(|| {
             let fits =
                 |line: &&Endpoint| line.method == parts.method && template_fits(line.path.text(), parts.path);
-            self.templates.iter().find(|line| fits(line) && line.speaks(parts))
+            self.templates.items().iter().find(|line| fits(line) && line.speaks(parts))
         })
     }
 
@@ -25,45 +43,126 @@ impl Exchange {
     /// Its `Content-Type` is not signed. A JSON text with a `&` in it is also a form, in which other parameters
     /// stand; so it is refused where the exchange reads forms.
     pub fn check_body(&self, parts: &Parts<'_>) -> Result<(), &'static str> {
+        let found = self.schemes_of(parts).next();
+        let (bodies, path_bound) =
+            found.map_or((self.bodies, true), |(_, scheme)| (scheme.bodies, scheme.binds.path));
         match parts.kind {
             BodyKind::None => Ok(()),
-            BodyKind::Form if self.bodies.form => Ok(()),
-            _ if !self.bodies.form && !self.bodies.json => {
+            BodyKind::Form if bodies.form => Ok(()),
+            _ if !bodies.form && !bodies.json => {
                 Err("this exchange reads no body; put the parameters in the query")
             }
             BodyKind::Form => Err("the body is a form, and this exchange reads JSON"),
-            BodyKind::Object | BodyKind::List if !self.bodies.json => {
+            BodyKind::Object | BodyKind::List if !bodies.json => {
                 Err("the body is JSON, and this exchange reads forms")
             }
-            BodyKind::Object | BodyKind::List if self.bodies.form && parts.body.contains('&') => {
+            // Where the path says all, nothing is gained by reading it otherwise.
+            BodyKind::Object | BodyKind::List
+                if bodies.form && parts.body.contains('&') && !(path_bound && self.path_says_all(parts)) =>
+            {
                 Err("the body is JSON with a '&', which this exchange could read as a form")
             }
             BodyKind::Object | BodyKind::List => Ok(()),
         }
     }
 
+    /// Whether no parameter has a say in what a request to this path does.
+    fn path_says_all(&self, parts: &Parts<'_>) -> bool {
+        let hash = hash(parts.path.as_bytes());
+        let lines = self.hashed((hash >> 24) as u8).iter().filter(|line| line.hash == hash);
+        lines
+            .chain(self.templates.items())
+            .all(|line| line.when == When::Always || line.path.text() != parts.path)
+    }
+
+    /// What a signature over this request covers, whatever kind of key it is made with.
+    pub fn binds_of(&self, parts: &Parts<'_>) -> Binds {
+        let mut all: Option<Binds> = None;
+        for (_, scheme) in self.schemes_of(parts) {
+            all = Some(all.map_or(scheme.binds, |known| known.and(scheme.binds)));
+        }
+        all.unwrap_or(self.binds)
+    }
+
+    /// Another endpoint, of a `dangerous` class, that a signature over this request would be good for.
+    ///
+    /// Fails for a value that the exchange, whose signature does not cover the path, might cut in two.
+    pub fn fits_elsewhere(
+        &self,
+        parts: &Parts<'_>,
+        endpoint: Option<&Endpoint>,
+        dangerous: impl Fn(Class) -> bool,
+    ) -> Result<Option<Fit>, &'static str> {
+        for (at, scheme) in self.schemes_of(parts) {
+            let found = if scheme.binds.path {
+                match scheme.joined.then(|| self.cut_elsewhere(parts, &dangerous)).flatten() {
+                    Some(fit) => return Ok(Some(fit)),
+                    None => None,
+                }
+            } else if scheme.binds.query || scheme.binds.body {
+                let present = self.shape_of(parts, scheme)?;
+                self.shape_within(&present, endpoint, &dangerous)
+            } else {
+                // Nothing of the request is signed: it is good for whatever the same scheme signs.
+                let reached = |shape: &&Shape| shape.schemes & 1 << at != 0 && dangerous(shape.class);
+                self.shapes.items().iter().find(reached)
+            };
+            if let Some(shape) = found {
+                return Ok(Some(Fit { class: shape.class, method: None, endpoint: shape.endpoint }));
+            }
+        }
+        Ok(None)
+    }
+
     /// The parameters of a request as far as they can make it valid at a dangerous endpoint.
     ///
-    /// Empty where the path is bound. Otherwise the signed text is the query followed by the body,
-    /// and whoever holds the signature may cut that text anew: the end of a name is enough, since
-    /// what stands before it can be left behind in the query.
-    pub fn shape_of(&self, parts: &Parts<'_>) -> Result<NameSet, &'static str> {
+    /// The signed text is the query followed by the body, and whoever holds the signature may cut that text anew: the
+    /// end of a name is enough, since what stands before it can be left behind in the query.
+    fn shape_of(&self, parts: &Parts<'_>, scheme: &Scheme) -> Result<NameSet, &'static str> {
         let mut present = NameSet::default();
-        if self.binds.path {
-            return Ok(present);
-        }
+        let is_json = matches!(parts.kind, BodyKind::Object | BodyKind::List);
         for param in parts.params {
-            let name = parts.name(param);
+            let (name, value) = (parts.name(param), parts.value(param));
+            let (signed, json) = match param.source {
+                Source::Query => (scheme.binds.query, false),
+                Source::Body => (scheme.binds.body, is_json),
+            };
+            // What is not signed is whoever sends it free to choose; the shapes speak of what is.
+            if !signed {
+                continue;
+            }
             if param.cuttable {
                 return Err("a parameter value with '=' or ';', which must be percent-encoded here");
             }
-            self.mark(name, &mut present);
-            // A list parameter, `ids[]` or `ids%5B%5D`: the exchange may drop the brackets.
-            if let Some(list) = name.find(['%', '[']) {
-                self.mark(&name[..list], &mut present);
+            if scheme.decodes && hides_a_cut(value) {
+                return Err(
+                    "a parameter value with an encoded '&', '=' or ';', which is signed decoded here; leave it out",
+                );
+            }
+            if json && scheme.flattens && (cuts(name) || cuts(value)) {
+                return Err(
+                    "a JSON value with '&', '=', ';' or an escape, which is signed here as part of a form",
+                );
+            }
+            // In a JSON body that is signed as it is, a name cannot be cut.
+            if json && !scheme.flattens {
+                continue;
+            }
+            self.mark(name, false, &mut present);
+            self.mark(without_brackets(name), false, &mut present);
+        }
+        if is_json && scheme.binds.body {
+            names_within(parts.body, |name| self.mark(name, true, &mut present));
+            // Where another endpoint reads a query or a form, the same text is one, cut at each `&`.
+            for field in parts.body.split('&').skip(1) {
+                let name = field.split('=').next().unwrap_or(field);
+                self.mark(name, false, &mut present);
+                self.mark(without_brackets(name), false, &mut present);
             }
         }
-        self.mark_joined(parts, &mut present);
+        if scheme.binds.query && scheme.binds.body {
+            self.mark_joined(parts, &mut present);
+        }
         Ok(present)
     }
 
@@ -71,7 +170,7 @@ impl Exchange {
     ///
     /// Not one whose parameters `endpoint` itself demands: whoever may use it can always have a
     /// signature over them.
-    pub fn shape_within(
+    fn shape_within(
         &self,
         present: &NameSet,
         endpoint: Option<&Endpoint>,
@@ -85,7 +184,8 @@ impl Exchange {
                 let fits = |shape: &&Shape| {
                     within(&shape.needs, present) && !within(&shape.needs, &own) && dangerous(shape.class)
                 };
-                if let Some(shape) = self.shapes[usize::from(from)..usize::from(to)].iter().find(fits) {
+                let shapes = &self.shapes.items()[usize::from(from)..usize::from(to)];
+                if let Some(shape) = shapes.iter().find(fits) {
                     return Some(shape);
                 }
             }
@@ -93,29 +193,60 @@ impl Exchange {
         None
     }
 
-    /// The dangerous endpoints that need no parameter at all, so that no rule can tell them apart.
-    pub fn shapeless(&self) -> impl Iterator<Item = &'static Shape> {
-        self.shapes.iter().filter(|shape| shape.needs == NameSet::default())
+    /// An endpoint of a `dangerous` class whose path this path and query become when they are cut elsewhere: where the
+    /// one follows the other in the signed text, nothing says where the path ends.
+    fn cut_elsewhere(&self, parts: &Parts<'_>, dangerous: &impl Fn(Class) -> bool) -> Option<Fit> {
+        let lines = self.endpoints.items().iter().chain(self.templates.items());
+        let fits = |line: &&Endpoint| {
+            dangerous(line.class)
+                && line.path.text() != parts.path
+                && begins_with(&line.path, parts.path, parts.query)
+        };
+        let line = lines.into_iter().find(fits)?;
+        Some(Fit { class: line.class, method: Some(line.method), endpoint: line.path })
     }
 
-    /// Marks every name that `text` ends with.
-    fn mark(&self, text: &str, present: &mut NameSet) {
-        let mut bytes = text.bytes().rev();
-        let end = bytes.next().and_then(|byte| self.shape_ends.get(usize::from(byte)));
-        let mut next = end.filter(|end| **end > 0).map(|end| &self.shape_tree[usize::from(*end)]);
+    /// Whether a signature covers nothing of a request, and so is good for every other.
+    pub fn signs_nothing(&self) -> bool {
+        self.schemes.iter().all(|scheme| {
+            let Binds { method, path, query, body, .. } = scheme.binds;
+            !(method || path || query || body)
+        })
+    }
+
+    /// The classes of the dangerous endpoints whose path is not signed.
+    pub fn dangers(&self) -> impl Iterator<Item = Class> {
+        let shapes = self.shapes.items();
+        Class::ALL.into_iter().filter(move |class| shapes.iter().any(|shape| shape.class == *class))
+    }
+
+    /// The dangerous endpoints that need no parameter at all, so that no rule can tell them apart.
+    pub fn shapeless(&self) -> impl Iterator<Item = &'static Shape> {
+        self.shapes.items().iter().filter(|shape| shape.needs == NameSet::default())
+    }
+
+    /// Marks the name that is the `whole` text, or every name that it ends with; names are compared without case, as some
+    /// exchanges do.
+    fn mark(&self, text: &str, whole: bool, present: &mut NameSet) {
+        let fits = |bit: u16| {
+            let name = self.shape_names[usize::from(bit)].name.text();
+            ends_with(text, name) && !(whole && name.len() < text.len())
+        };
+        let mut bytes = text.bytes().rev().map(|byte| byte.to_ascii_lowercase());
+        let mut next = bytes.next().and_then(|byte| self.node_of_last(byte));
         while let Some(node) = next {
-            if let Some(bit) = node.name {
+            if let Some(bit) = node.name.filter(|bit| !whole || fits(*bit)) {
                 set(present, usize::from(bit));
             }
             if let Some(bit) = node.only {
-                if text.ends_with(self.shape_names[usize::from(bit)].name.text()) {
+                if fits(bit) {
                     set(present, usize::from(bit));
                 }
                 return;
             }
             let Some(byte) = bytes.next() else { return };
             let (from, to) = node.children;
-            let children = &self.shape_tree[usize::from(from)..usize::from(to)];
+            let children = &self.nodes.items()[usize::from(from)..usize::from(to)];
             next = children.iter().find(|child| child.byte == byte);
         }
     }
@@ -127,12 +258,67 @@ impl Exchange {
         }
         let first = parts.body.split(['&', '=']).next().unwrap_or("");
         for (bit, shape_name) in self.shape_names.iter().enumerate() {
-            let begun = shape_name.name.text().strip_suffix(first);
-            if begun.is_some_and(|begun| parts.query.ends_with(begun)) {
+            let name = shape_name.name.text();
+            if ends_with(name, first) && ends_with(parts.query, &name[..name.len() - first.len()]) {
                 set(present, bit);
             }
         }
     }
+}
+
+/// Whether a text would be cut in a form that it is put into as it is.
+fn cuts(text: &str) -> bool {
+    text.bytes().any(|byte| matches!(byte, b'&' | b'=' | b';' | b'\\'))
+}
+
+/// Whether a value holds, percent-encoded, what would cut it in two once it is decoded.
+fn hides_a_cut(value: &str) -> bool {
+    let mut escapes = value.split('%').skip(1).filter_map(|rest| rest.get(..2));
+    escapes.any(|code| ["26", "3D", "3d", "3B", "3b"].contains(&code))
+}
+
+/// Hands every name of a JSON text, at any depth, to `name`. The text was read before and found well-formed.
+fn names_within(text: &str, mut name: impl FnMut(&str)) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(start) = bytes[at..].iter().position(|b| *b == b'"').map(|found| at + found + 1) {
+        let mut end = start;
+        while end < bytes.len() && bytes[end] != b'"' {
+            end += if bytes[end] == b'\\' { 2 } else { 1 };
+        }
+        at = (end + 1).min(bytes.len());
+        if bytes[at..].iter().find(|b| !b.is_ascii_whitespace()) == Some(&b':') {
+            name(&text[start..end]);
+        }
+    }
+}
+
+/// Whether `path` followed by `query` begins with `pattern`, in which `{name}` stands for anything without a slash.
+fn begins_with(pattern: &str, path: &str, query: &str) -> bool {
+    let Some((before, rest)) = pattern.split_once('{') else {
+        let common = pattern.len().min(path.len());
+        // Where it ends inside the path, the first parameter is garbled; a second one is not.
+        let more = pattern.len() > path.len() || query.contains('&');
+        return pattern.as_bytes()[..common] == path.as_bytes()[..common]
+            && query.as_bytes().starts_with(&pattern.as_bytes()[common..])
+            && more;
+    };
+    // Only the path can hold what comes first; then anything may follow, and the worst is assumed.
+    let after = rest.split_once('}').map_or("", |(_, after)| after);
+    let segments = |text: &str| text.matches('/').count();
+    path.starts_with(before)
+        && segments(path) + segments(query) >= segments(before) + segments(after)
+        && after.split('{').next().is_none_or(|fixed| path.contains(fixed) || query.contains(fixed))
+}
+
+/// The name of a list parameter, `ids[]` or `ids%5B%5D`, without its brackets.
+fn without_brackets(name: &str) -> &str {
+    &name[..name.find(['%', '[']).unwrap_or(name.len())]
+}
+
+fn ends_with(text: &str, end: &str) -> bool {
+    let at = text.len().checked_sub(end.len());
+    at.is_some_and(|at| text.as_bytes()[at..].eq_ignore_ascii_case(end.as_bytes()))
 }
 
 fn set(names: &mut NameSet, bit: usize) {
@@ -147,10 +333,12 @@ impl Endpoint {
     fn speaks(&self, parts: &Parts<'_>) -> bool {
         match self.when {
             When::Always => true,
-            When::Present(name) => parts.param(name.text()).is_some(),
-            When::Equals(name, value) => {
-                parts.param(name.text()).is_some_and(|param| parts.value(param) == value.text())
+            // Whoever reads it may ignore case, or take a list of one.
+            When::Present(name) => {
+                let is_it = |given: &str| without_brackets(given).eq_ignore_ascii_case(&name);
+                parts.field(&name).is_some() || parts.params.iter().any(|param| is_it(parts.name(param)))
             }
+            When::Equals(name, value) => parts.field(&name) == Some(value.text()),
         }
     }
 }

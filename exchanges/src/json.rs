@@ -130,6 +130,14 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Reads any value, and says from where to where it stands.
+    pub fn span(&mut self) -> Result<(usize, usize), Wrong> {
+        self.skip_space();
+        let start = self.at;
+        self.value()?;
+        Ok((start, self.at))
+    }
+
     /// The byte that the next value begins with.
     #[inline(always)]
     pub fn peek(&mut self) -> Option<u8> {
@@ -257,6 +265,73 @@ impl<'a> Cursor<'a> {
 #[inline(always)]
 fn plain(bytes: &[u8]) -> usize {
     until(bytes, [b'"', b'\\'])
+}
+
+/// Where the value of a member of a JSON object stands, with the quotes of a string; a dot in `name` leads into an
+/// object. The text was read before and found well-formed.
+pub fn find(text: &str, name: &str) -> Option<Range<usize>> {
+    let (first, rest) = name.split_once('.').map_or((name, None), |(first, rest)| (first, Some(rest)));
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (0, 0_usize);
+    let found = loop {
+        match *bytes.get(at)? {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            b'"' => {
+                let end = at + string_len(&bytes[at..]);
+                let colon = end + spaces(&bytes[end..]);
+                if depth == 1 && bytes.get(colon) == Some(&b':') && &text[at + 1..end - 1] == first {
+                    let start = colon + 1 + spaces(&bytes[colon + 1..]);
+                    break start..start + value_len(&bytes[start..]);
+                }
+                at = end;
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    };
+    match rest {
+        None => Some(found),
+        Some(rest) => {
+            find(&text[found.clone()], rest).map(|inner| found.start + inner.start..found.start + inner.end)
+        }
+    }
+}
+
+/// How long the value is that a well-formed text begins with.
+pub(crate) fn value_len(bytes: &[u8]) -> usize {
+    let (mut at, mut depth) = (0, 0_usize);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => {
+                at += string_len(&bytes[at..]);
+                if depth == 0 {
+                    return at;
+                }
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth <= 1 => return at + depth,
+            b'}' | b']' => depth -= 1,
+            b',' | b' ' | b'\n' | b'\r' | b'\t' if depth == 0 => return at,
+            _ => {}
+        }
+        at += 1;
+    }
+    at
+}
+
+fn string_len(bytes: &[u8]) -> usize {
+    let mut at = 1;
+    while bytes.get(at).is_some_and(|byte| *byte != b'"') {
+        at += if bytes[at] == b'\\' { 2 } else { 1 };
+    }
+    (at + 1).min(bytes.len())
+}
+
+fn spaces(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }
 
 /// Replaces the escapes of a string that a [`Cursor`] found well-formed, in place, and returns the
@@ -440,5 +515,23 @@ mod tests {
         let mut pair = *b"\\ud83d\\ude00\\u00e9\\/";
         let len = unescape(&mut pair);
         assert_eq!(&pair[..len], "😀é/".as_bytes());
+    }
+
+    #[test]
+    fn a_member_is_found_at_its_depth_alone() {
+        let text = r#"{"x":{"b":1,"a":"in"}, "l":[{"a":2}] ,"a" : "o\"ut","t":true,"n":-1.5e3}"#;
+        for (name, value) in [
+            ("a", Some(r#""o\"ut""#)),
+            ("x.a", Some(r#""in""#)),
+            ("x", Some(r#"{"b":1,"a":"in"}"#)),
+            ("l", Some(r#"[{"a":2}]"#)),
+            ("t", Some("true")),
+            ("n", Some("-1.5e3")),
+            ("b", None),
+            ("x.c", None),
+            ("a.b", None),
+        ] {
+            assert_eq!(find(text, name).map(|span| &text[span]), value, "{name}");
+        }
     }
 }

@@ -15,18 +15,30 @@
 
 #![forbid(unsafe_code)]
 
+mod asymmetric;
+mod binary;
 mod catalogue;
+mod edit;
 mod endpoints;
 pub mod json;
+mod mac;
+mod message;
 mod parts;
 pub mod scan;
 mod sign;
+mod template;
 mod time;
 
-pub use catalogue::{
-    Binds, Bodies, Class, Digest, Encoding, Endpoint, Exchange, Method, Name, NameSet, Node, Place, Scheme,
-    SecretEncoding, Shape, ShapeName, Time, Token, Unit, When, catalogue, exchange,
+pub use asymmetric::{
+    KeyKind, LONGEST_PRIVATE_TEXT, LONGEST_PUBLIC, PublicForm, private_text, public_of, public_text,
 };
+pub use catalogue::{
+    Algorithm, Binds, Bodies, Class, Digest, Encoding, Endpoint, Exchange, Field, Fresh, Function, Method,
+    Name, NameSet, Nonce, Of, Place, Scheme, SecretEncoding, Shape, ShapeName, Tabled, Time, Token, Unit,
+    When, WithBody, catalogue, exchange,
+};
+pub use endpoints::Fit;
+pub use mac::Keyed;
 pub use parts::{BodyKind, Param, Parts, Request, Scratch, Source};
-pub use sign::{Clock, Credentials, Error, Keyed, Signed};
+pub use sign::{Clock, Credentials, Error, Signed};
 pub use time::{Skew, Stamp};

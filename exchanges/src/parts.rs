@@ -4,9 +4,10 @@
 //! escaped letter in a path, bytes behind a JSON value) is refused, so that the decision and the
 //! exchange see the same request.
 
-use crate::catalogue::{Method, hash};
-use crate::json::{Cursor, Names, Value, Wrong};
+use crate::catalogue::{Exchange, Method, Name, Place, hash};
+use crate::json::{self, Cursor, Names, Value, Wrong};
 use crate::scan::until;
+use base64ct::{Base64, Encoding as _};
 use core::ops::Range;
 
 /// An HTTP request as the caller wrote it, signed with a placeholder or not at all.
@@ -33,8 +34,12 @@ pub struct Parts<'a> {
     pub path: &'a str,
     /// The query, without its `?`.
     pub query: &'a str,
-    /// The body; empty when there is none.
+    /// Whether there is a `?`, be there a query behind it or not.
+    pub marked: bool,
+    /// The body; empty when there is none. Where the exchange reads it from a header, that.
     pub body: &'a str,
+    /// The body as it is sent.
+    pub sent: Option<&'a str>,
     /// How the body is written.
     pub kind: BodyKind,
     /// The headers, as given.
@@ -83,23 +88,36 @@ pub enum Source {
 pub struct Scratch {
     params: Vec<Param>,
     names: Names,
+    carried: Vec<u8>,
 }
 
 impl Default for Scratch {
     fn default() -> Self {
-        Scratch { params: Vec::with_capacity(MOST_PARAMS), names: Names::new() }
+        Scratch {
+            params: Vec::with_capacity(MOST_PARAMS),
+            names: Names::new(),
+            carried: Vec::with_capacity(LONGEST_CARRIED),
+        }
     }
 }
 
 impl<'a> Parts<'a> {
-    /// Takes `request` apart, or says what is odd about it.
-    pub fn of(request: &Request<'a>, scratch: &'a mut Scratch) -> Result<Parts<'a>, Wrong> {
+    /// Takes `request`, which is for `exchange`, apart, or says what is odd about it.
+    pub fn of(
+        exchange: &Exchange,
+        request: &Request<'a>,
+        scratch: &'a mut Scratch,
+    ) -> Result<Parts<'a>, Wrong> {
         let method = Method::of(request.method).ok_or("method is not GET, POST, PUT, DELETE or PATCH")?;
         check_headers(request.headers)?;
         let (origin, path, query) = split_url(request.url)?;
+        check_host(origin, exchange)?;
         check_path(path)?;
-        let body = request.body.unwrap_or("");
-        let Scratch { params, names } = scratch;
+        let Scratch { params, names, carried } = scratch;
+        let body = match exchange.carrier.and_then(|name| find_header(request.headers, &name)) {
+            None => request.body.unwrap_or(""),
+            Some(text) => decode(text, carried)?,
+        };
         params.clear();
         fields(query, Source::Query, params)?;
         let kind = match body.as_bytes().first() {
@@ -119,7 +137,19 @@ impl<'a> Parts<'a> {
                 BodyKind::Form
             }
         };
-        Ok(Parts { method, origin, path, query, body, kind, headers: request.headers, params })
+        let marked = request.url.len() > origin.len() + path.len();
+        Ok(Parts {
+            method,
+            origin,
+            path,
+            query,
+            marked,
+            body,
+            sent: request.body,
+            kind,
+            headers: request.headers,
+            params,
+        })
     }
 
     /// The name of a parameter.
@@ -138,10 +168,39 @@ impl<'a> Parts<'a> {
         self.params.iter().find(|param| param.hash == hash && self.name(param) == name)
     }
 
+    /// The value of the parameter of this name; in a JSON body a dot leads into an object.
+    pub fn field(&self, name: &str) -> Option<&'a str> {
+        // Not a member that is called so: it would stand in for the one that counts.
+        if name.contains('.') && self.kind == BodyKind::Object {
+            return json::find(self.body, name).map(|span| self.body[span].trim_matches('"'));
+        }
+        self.param(name).map(|param| self.value(param))
+    }
+
     /// The value of a header; names are compared without case.
     pub fn header(&self, name: &str) -> Option<&'a str> {
-        let found = self.headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| *value)
+        find_header(self.headers, name)
+    }
+
+    /// The host of the URL with its port, or the exchange's first.
+    pub fn host(&self, exchange: &Exchange) -> &'a str {
+        match self.origin.strip_prefix("https://").or_else(|| self.origin.strip_prefix("http://")) {
+            Some(host) => host,
+            None => exchange.hosts.items()[0].text(),
+        }
+    }
+
+    /// The value that the request has at a place of a scheme.
+    pub(crate) fn at(&self, place: &Place) -> Option<&'a str> {
+        let (name, source) = match place {
+            Place::Header(name) => return self.header(name),
+            Place::Query(name) => (name, Some(Source::Query)),
+            Place::Body(name) => (name, Some(Source::Body)),
+            Place::Params(name) => (name, None),
+            Place::Headers => return None,
+        };
+        let found = self.param(name).filter(|param| source.is_none_or(|source| param.source == source));
+        found.map(|param| self.value(param))
     }
 
     /// A parameter of the query or of a form as it is written, `name=value`.
@@ -149,12 +208,16 @@ impl<'a> Parts<'a> {
         self.text(param.source, &(param.name.start..param.value.end))
     }
 
-    /// A name that stands twice, other than `permitted`.
-    pub fn repeated(&self, permitted: Option<&str>) -> Option<&'a str> {
+    /// A name that stands twice, other than the permitted ones. Once in the query and once in the body with the same
+    /// value is not twice: some libraries send parameters in both.
+    pub fn repeated(&self, permitted: &[Name]) -> Option<&'a str> {
         self.params.iter().enumerate().find_map(|(at, param)| {
             let same = |other: &&Param| other.hash == param.hash && self.name(other) == self.name(param);
-            let twice = self.params[..at].iter().find(same).map(|_| self.name(param));
-            twice.filter(|name| Some(*name) != permitted)
+            let harmless =
+                |other: &Param| other.source != param.source && self.value(other) == self.value(param);
+            let twice = self.params[..at].iter().filter(same).find(|other| !harmless(other));
+            let name = twice.map(|_| self.name(param));
+            name.filter(|name| !permitted.iter().any(|known| known.text() == *name))
         })
     }
 
@@ -164,6 +227,27 @@ impl<'a> Parts<'a> {
             Source::Body => self.body,
         };
         &whole[span.start as usize..span.end as usize]
+    }
+}
+
+fn find_header<'a>(headers: &[(&'a str, &'a str)], name: &str) -> Option<&'a str> {
+    let found = headers.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| *value)
+}
+
+/// The body that a header carries.
+fn decode<'a>(text: &str, carried: &'a mut Vec<u8>) -> Result<&'a str, Wrong> {
+    carried.clear();
+    if text.len() > LONGEST_CARRIED {
+        return Err("the payload header is too long");
+    }
+    carried.resize(text.len(), 0);
+    let decoded = Base64::decode(text, carried).map_err(|_| "the payload header is not base64")?;
+    let decoded = core::str::from_utf8(decoded).map_err(|_| "the payload header is not base64 of UTF-8")?;
+    if decoded.starts_with('{') {
+        Ok(decoded)
+    } else {
+        Err("the payload header is not base64 of a JSON object")
     }
 }
 
@@ -224,6 +308,27 @@ fn split_url(url: &str) -> Result<(&str, &str, &str), Wrong> {
     }
 }
 
+/// A URL for somebody else's host is a mistake, or a trick on whoever reads it. This machine may stand in for
+/// an exchange.
+fn check_host(origin: &str, exchange: &Exchange) -> Result<(), Wrong> {
+    let Some((_, authority)) = origin.split_once("://") else { return Ok(()) };
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    let same = |end: &str, known: &str| end.eq_ignore_ascii_case(known);
+    let fits = |known: &str| match known.starts_with('.') {
+        true => host.len() > known.len() && same(&host[host.len() - known.len()..], known),
+        false => same(host, known),
+    };
+    if exchange.hosts.iter().any(|known| fits(known)) || is_loopback(authority) {
+        return Ok(());
+    }
+    Err(
+        "url is for a host that is not this exchange's ('signbox exchanges NAME' lists them; a path alone will do too)",
+    )
+}
+
 fn is_loopback(authority: &str) -> bool {
     let host = match authority.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or(""),
@@ -281,7 +386,9 @@ fn fields(text: &str, source: Source, params: &mut Vec<Param>) -> Result<(), Wro
                 _ => return Err("a parameter name with an odd character"),
             }
         }
-        if at == start {
+        // One library writes `a=1&&b=2`; an empty field says nothing, wherever it is read.
+        let empty = at == start && start > 0 && bytes.get(at) == Some(&b'&');
+        if at == start && !empty {
             return Err("a parameter without a name");
         }
         let name = start..at;
@@ -353,7 +460,7 @@ const IN_NAMES: [bool; 256] = letters_digits_and(b"_.-[]:");
 /// The bytes that stand for themselves in a path, but for its slashes.
 const IN_PATHS: [bool; 256] = letters_digits_and(b"-._~:,@+=*()!$'");
 
-const fn letters_digits_and(others: &[u8]) -> [bool; 256] {
+pub(crate) const fn letters_digits_and(others: &[u8]) -> [bool; 256] {
     let mut known = [false; 256];
     let mut byte = 0;
     while byte < 128 {
@@ -369,13 +476,17 @@ const fn letters_digits_and(others: &[u8]) -> [bool; 256] {
 }
 
 const MOST_PARAMS: usize = 256;
+/// A header is no longer than a line.
+const LONGEST_CARRIED: usize = 65_536;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     fn odd(method: &str, url: &str, body: Option<&str>) -> Option<Wrong> {
-        Parts::of(&Request { method, url, headers: &[], body }, &mut Scratch::default()).err()
+        let exchange = crate::exchange("kraken").unwrap();
+        Parts::of(exchange, &Request { method, url, headers: &[], body }, &mut Scratch::default()).err()
     }
 
     #[test]
@@ -386,6 +497,7 @@ mod tests {
             ("http://127.0.0.1:8080/x", Some("{\"a\":[{\"b\":1}]}")),
             ("http://[::1]:8080/x/", Some("[1,{\"b\":1}]")),
             ("/orders/client:7%20x", Some("a=\u{e9}")),
+            ("/a?b&&c", None),
         ] {
             assert_eq!(odd("POST", url, body), None, "{url} {body:?}");
         }
@@ -419,7 +531,7 @@ mod tests {
             "/a?&b",
             "/a?b&",
             "/a?=1",
-            "/a?b&&c",
+            "/a?b&&=c",
             "/a?%61=1",
             "/a?a=%",
             "/a?a=%4",
@@ -446,7 +558,8 @@ mod tests {
         for headers in [[("A", "1"), ("a", "2")], [("A", "1\r\nB: 2"), ("C", "")], [("A B", "1"), ("C", "")]]
         {
             let request = Request { method: "GET", url: "/a", headers: &headers, body: None };
-            assert!(Parts::of(&request, &mut Scratch::default()).is_err(), "{headers:?}");
+            let exchange = crate::exchange("kraken").unwrap();
+            assert!(Parts::of(exchange, &request, &mut Scratch::default()).is_err(), "{headers:?}");
         }
     }
 }

@@ -1,13 +1,17 @@
-//! The engine: the only place where a secret meets a message.
+//! The engine: a request that was taken apart becomes the same request, signed.
+//!
+//! The straight path is [`Exchange::sign`]: copy, add what is missing, build the message, sign it, place the
+//! signature. What tokens mean is in `message`, how texts are edited in `edit`, the cryptography in `mac`.
 
-use crate::catalogue::{Digest, Encoding, Exchange, Place, Scheme, SecretEncoding, Time, Token};
-use crate::parts::{BodyKind, Parts, Source};
-use crate::scan::until;
+use crate::asymmetric::{self, KeyKind};
+use crate::catalogue::{Exchange, Field, Fresh, Name, Of, Place, Scheme, Token, Unit};
+use crate::edit::{self, Edit};
+use crate::mac::{self, Keyed, Signing};
+use crate::message::{Lists, Room, Source, TOO_LONG};
+use crate::parts::{BodyKind, Parts};
+use crate::template::{Found, find};
 use crate::time::{Skew, Stamp};
-use base64ct::{Base64, Encoding as _};
 use core::fmt;
-use hmac::{Hmac, Mac};
-use sha2::{Sha256, Sha384, Sha512};
 
 /// What a signature is made with. Lives in the locked page.
 #[derive(Clone, Copy)]
@@ -18,6 +22,8 @@ pub struct Credentials<'a> {
     pub secret: &'a [u8],
     /// The passphrase; without one, the request must carry it where the exchange wants one.
     pub passphrase: Option<&'a str>,
+    /// The account number, client id or memo that some exchanges want.
+    pub uid: Option<&'a str>,
 }
 
 impl fmt::Debug for Credentials<'_> {
@@ -26,35 +32,26 @@ impl fmt::Debug for Credentials<'_> {
     }
 }
 
-/// The state of an HMAC that has taken in its key: as secret as the key, and made once for all requests
-/// that are signed between two reads of it.
-#[derive(Clone, Default)]
-pub struct Keyed(State);
-
-#[derive(Clone, Default)]
-enum State {
-    #[default]
-    None,
-    Sha256(Hmac<Sha256>),
-    Sha384(Hmac<Sha384>),
-    Sha512(Hmac<Sha512>),
-}
-
-impl fmt::Debug for Keyed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Keyed(..)")
-    }
-}
-
 /// Why a request could not be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The request is not one this exchange can be sent.
     Request(&'static str),
+    /// The header, parameter or member of this name is not as the exchange wants it.
+    Field(Name, &'static str),
     /// Its time or nonce is too old, too far ahead, or used.
     Stale(&'static str),
     /// The secret is not written as the exchange writes it.
     Secret(&'static str),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Request(why) | Error::Stale(why) | Error::Secret(why) => f.write_str(why),
+            Error::Field(name, why) => write!(f, "'{name}' {why}"),
+        }
+    }
 }
 
 /// A clock reading and what is known of the key's past.
@@ -66,6 +63,8 @@ pub struct Clock {
     pub last: u64,
     /// How far from now the time in a request may lie.
     pub skew: Skew,
+    /// Bytes that no other request gets, for a nonce that is no time. They are no secret.
+    pub unique: [u8; 18],
 }
 
 /// A signed request: what to send in the place of what was given. Kept and reused by the caller.
@@ -77,42 +76,113 @@ pub struct Signed {
     pub body: String,
     /// The time or nonce.
     pub stamp: Stamp,
-    signature: Text,
-    sorting: String,
-    key: Option<&'static str>,
-    passphrase: Option<&'static str>,
-    time: Option<&'static str>,
-    signed: Option<&'static str>,
+    headers: Headers,
+    nonce: String,
+    signature: String,
+    text: Vec<u8>,
+    lists: Lists,
 }
 
 impl Signed {
     /// Room for the largest request, so that signing does not allocate.
     pub fn with_capacity(bytes: usize) -> Self {
+        let text = || String::with_capacity(4 * bytes.max(4096));
         Signed {
-            query: String::with_capacity(bytes),
-            body: String::with_capacity(bytes),
-            sorting: String::with_capacity(bytes),
-            ..Signed::default()
+            query: text(),
+            body: text(),
+            headers: Headers { set: Vec::with_capacity(MOST_HEADERS), texts: text() },
+            nonce: String::with_capacity(64),
+            signature: String::with_capacity(1024),
+            text: Vec::with_capacity(16 * bytes.max(4096)),
+            lists: Lists::new(),
+            stamp: Stamp::default(),
         }
     }
 
+    /// What stands between path and query.
+    pub fn mark(&self, parts: &Parts<'_>) -> &'static str {
+        if self.query.is_empty() && !parts.marked { "" } else { "?" }
+    }
+
     /// The headers to set, each in the place of one of the same name.
-    pub fn headers<'a>(&'a self, credentials: &Credentials<'a>) -> [Option<(&'static str, &'a str)>; 4] {
-        [
-            self.key.zip(credentials.key),
-            self.passphrase.zip(credentials.passphrase),
-            self.time.map(|name| (name, self.stamp.text())),
-            self.signed.map(|name| (name, self.signature.as_str())),
-        ]
+    pub fn headers<'a>(&'a self, credentials: &Credentials<'a>) -> impl Iterator<Item = (Name, &'a str)> {
+        let credentials = *credentials;
+        self.headers.set.iter().filter_map(move |(name, value)| {
+            self.headers.value(value, &credentials).map(|value| (*name, value))
+        })
+    }
+}
+
+/// The headers that signing sets.
+#[derive(Debug, Default)]
+pub(crate) struct Headers {
+    set: Vec<(Name, HeaderValue)>,
+    texts: String,
+}
+
+/// What a header is set to. A passphrase is not copied.
+#[derive(Clone, Copy, Debug)]
+enum HeaderValue {
+    Key,
+    Uid,
+    Passphrase,
+    Text(usize, usize),
+}
+
+impl Headers {
+    fn clear(&mut self) {
+        self.set.clear();
+        self.texts.clear();
+    }
+
+    fn value<'a>(&'a self, value: &HeaderValue, credentials: &Credentials<'a>) -> Option<&'a str> {
+        match *value {
+            HeaderValue::Key => credentials.key,
+            HeaderValue::Uid => credentials.uid,
+            HeaderValue::Passphrase => credentials.passphrase,
+            HeaderValue::Text(from, to) => Some(&self.texts[from..to]),
+        }
+    }
+
+    /// The value that a header was set to.
+    pub(crate) fn get<'a>(&'a self, name: Name, credentials: &Credentials<'a>) -> Option<&'a str> {
+        let found = self.set.iter().find(|(set, _)| set.eq_ignore_ascii_case(&name));
+        found.and_then(|(_, value)| self.value(value, credentials))
+    }
+
+    fn put(&mut self, name: Name, value: HeaderValue) {
+        assert!(self.set.len() < MOST_HEADERS, "no scheme sets more headers than there is room for");
+        self.set.push((name, value));
+    }
+
+    fn put_text(&mut self, name: Name, text: &str) -> Result<(), Error> {
+        let from = self.texts.len();
+        edit::push(&mut self.texts, text)?;
+        self.put(name, HeaderValue::Text(from, self.texts.len()));
+        Ok(())
     }
 }
 
 impl Exchange {
+    /// The kind of a key.
+    pub fn kind(&self, credentials: &Credentials<'_>) -> KeyKind {
+        asymmetric::kind_of(credentials.secret, self.kinds.items())
+    }
+
+    /// Whether a secret is written as this exchange writes its secrets.
+    pub fn check_secret(&self, secret: &[u8]) -> Result<(), &'static str> {
+        if asymmetric::check(secret, self.kinds.items())? == KeyKind::Hmac {
+            return mac::key(self.secret, secret, &mut [0; mac::LONGEST_KEY]).map(drop);
+        }
+        Ok(())
+    }
+
     /// Signs a request that was taken apart and permitted, into `out`.
     ///
     /// A signature that the request carries is dropped, its API key replaced by the record's, and
-    /// its time checked; what is missing is added. Nothing else is touched. `keyed` must have been made for no
-    /// other credentials than these.
+    /// its time checked; what is missing is added. Nothing else is touched, but for parameters that the
+    /// exchange wants percent-encoded and that are not. `keyed` must have been made for no other credentials
+    /// than these.
     pub fn sign(
         &self,
         parts: &Parts<'_>,
@@ -121,53 +191,49 @@ impl Exchange {
         clock: &Clock,
         out: &mut Signed,
     ) -> Result<(), Error> {
-        let scheme = self.scheme(parts)?;
-        out.query.clear();
-        out.body.clear();
-        copy(scheme, parts, Source::Query, credentials.key, &mut out.query);
-        copy(scheme, parts, Source::Body, credentials.key, &mut out.body);
-        (out.key, out.passphrase) = (None, scheme.passphrase);
-        match scheme.key {
-            Place::Header(name) => out.key = Some(name),
-            Place::Query(name) | Place::Params(name) | Place::Body(name) => {
-                if parts.param(name).is_none() {
-                    append(&mut out.query, name, credentials.key.ok_or(Error::Request(NO_KEY))?);
-                }
-            }
+        let kind = self.kind(credentials);
+        let scheme = self.scheme(parts, kind)?;
+        let mut work = Work { exchange: self, scheme, parts, credentials, out };
+        let old = work.copy()?;
+        work.place_credentials()?;
+        work.place_fields(&scheme.must, true)?;
+        work.place_fields(&scheme.defaults, false)?;
+        let found = work.read_headers()?;
+        work.place_time(clock, &found)?;
+        work.place_nonce(clock, &found)?;
+        let by = Signing { algorithm: scheme.algorithm, kind, form: self.secret, secret: credentials.secret };
+        work.sign_passphrase(&by, keyed)?;
+        work.with_text(|source, room| source.write(&scheme.message, room))?;
+        work.out.signature.clear();
+        keyed.sign(&by, &work.out.text, scheme.encoding, &mut work.out.signature)?;
+        work.place_signature(&old)?;
+        for Field { place, value } in scheme.headers.iter() {
+            work.with_text(|source, room| source.write(value, room))?;
+            work.put_text(place, true)?;
         }
-        (out.stamp, out.time) = stamp(&scheme.time, parts, clock)?;
-        if out.stamp.minted {
-            place_time(&scheme.time, parts.kind, out)?;
-        }
-        keyed.take_in(scheme.digest, self.secret, credentials.secret)?;
-        out.signature = message(self, scheme, parts, keyed, out);
-        out.signed = None;
-        match scheme.signature {
-            Place::Header(name) => out.signed = Some(name),
-            Place::Query(name) => append(&mut out.query, name, out.signature.as_str()),
-            Place::Params(name) | Place::Body(name) => {
-                let text = if out.body.is_empty() { &mut out.query } else { &mut out.body };
-                append(text, name, out.signature.as_str());
-            }
-        }
-        Ok(())
+        work.carry()
     }
 
-    /// The scheme for a request, if what it carries can be signed at all.
-    fn scheme(&self, parts: &Parts<'_>) -> Result<&'static Scheme, Error> {
-        let has_body = parts.kind != BodyKind::None;
-        let fits = |scheme: &&Scheme| {
-            (scheme.methods.is_empty() || scheme.methods.contains(&parts.method))
-                && scheme.with_body.is_none_or(|with_body| with_body == has_body)
+    /// The scheme for a request and a kind of key, if what the request carries can be signed at all.
+    fn scheme(&self, parts: &Parts<'_>, kind: KeyKind) -> Result<&'static Scheme, Error> {
+        if let Some(why) = self.unsignable {
+            return Err(Error::Request(why.text()));
+        }
+        let mut fitting = self.schemes.items().iter().filter(|scheme| scheme.fits(parts));
+        let Some(scheme) = fitting.clone().find(|scheme| scheme.kind == kind) else {
+            return Err(match fitting.next() {
+                Some(_) => {
+                    Error::Secret("the secret is of a kind of key that this exchange does not take here")
+                }
+                None => Error::Request("this exchange does not sign a body with this method"),
+            });
         };
-        let scheme = self.schemes.iter().find(fits);
-        let scheme = scheme.ok_or(Error::Request("this exchange does not sign a body with this method"))?;
-        if !parts.query.is_empty() && !signs(scheme.message, is_query) {
+        if !parts.query.is_empty() && !scheme.signs_query {
             return Err(Error::Request(
                 "this exchange does not sign the query; put the parameters in the body",
             ));
         }
-        if has_body && !signs(scheme.message, |token| matches!(token, Token::Body)) {
+        if parts.kind != BodyKind::None && !scheme.signs_body {
             return Err(Error::Request(
                 "this exchange does not sign a body; put the parameters in the query",
             ));
@@ -175,280 +241,295 @@ impl Exchange {
         Ok(scheme)
     }
 
-    /// Whether a secret is written as this exchange writes its secrets.
-    pub fn check_secret(&self, secret: &[u8]) -> Result<(), &'static str> {
-        with_key(self.secret, secret, |_| ()).map_err(|_| NOT_BASE64)
+    /// Whether a key of this exchange has a public half that requests name it by.
+    pub fn has_api_key(&self) -> bool {
+        let holds = |tokens: &Of<Token>| holds_key(tokens);
+        self.schemes.iter().any(|scheme| {
+            scheme.key.is_some()
+                || holds(&scheme.message)
+                || scheme.headers.iter().any(|field| holds(&field.value))
+        })
+    }
+
+    /// Where each scheme that may sign a request stands: of each kind of key the first that fits.
+    pub(crate) fn schemes_of(&self, parts: &Parts<'_>) -> impl Iterator<Item = (usize, &'static Scheme)> {
+        let all = self.schemes.items();
+        self.kinds.items().iter().filter_map(move |kind| {
+            all.iter().enumerate().find(|(_, scheme)| scheme.kind == *kind && scheme.fits(parts))
+        })
     }
 }
 
-fn is_query(token: &Token) -> bool {
-    matches!(token, Token::Query | Token::MarkedQuery | Token::QueryAnd)
+impl Scheme {
+    pub(crate) fn fits(&self, parts: &Parts<'_>) -> bool {
+        (self.methods == 0 || self.methods & 1 << (parts.method as u8) != 0)
+            && (self.paths.is_empty() || self.paths.iter().any(|start| parts.path.starts_with(start.text())))
+            && self.with_body.is_none_or(|wanted| wanted.is(parts.kind))
+            && self.with_query.is_none_or(|wanted| wanted == !parts.query.is_empty())
+            && (self.hosts.is_empty() || self.hosts.iter().any(|host| parts.origin.ends_with(host.text())))
+            && self.field.is_none_or(|(name, values)| {
+                let value = parts.field(&name);
+                value.is_some_and(|value| values.iter().any(|known| known.text() == value))
+            })
+    }
 }
 
-fn signs(tokens: &[Token], wanted: fn(&Token) -> bool) -> bool {
+fn holds_key(tokens: &[Token]) -> bool {
     tokens.iter().any(|token| match token {
-        Token::Hash(_, inner) | Token::Sorted(inner) => signs(inner, wanted),
-        token => wanted(token),
+        Token::Of(_, inner) => holds_key(inner),
+        token => *token == Token::Key,
     })
 }
 
-/// Copies the query or the body, but for a signature that stands in it; an API key that stands in it
-/// becomes the record's.
-fn copy(scheme: &Scheme, parts: &Parts<'_>, source: Source, key: Option<&str>, out: &mut String) {
-    let text = if source == Source::Query { parts.query } else { parts.body };
-    let stands = |place: &Place| match *place {
-        Place::Query(name) if source == Source::Query => Some(name),
-        Place::Params(name) => Some(name),
-        Place::Body(name) if source == Source::Body => Some(name),
-        _ => None,
-    };
-    let (signature, key_name) = (stands(&scheme.signature), stands(&scheme.key));
-    let is_form = source == Source::Query || parts.kind == BodyKind::Form;
-    let there = |name: Option<&str>| name.is_some_and(|name| parts.param(name).is_some());
-    if !is_form || !(there(signature) || there(key_name)) {
-        out.push_str(text);
-        return;
+/// One request on its way.
+struct Work<'w, 'a> {
+    exchange: &'a Exchange,
+    scheme: &'static Scheme,
+    parts: &'a Parts<'a>,
+    credentials: &'a Credentials<'a>,
+    out: &'w mut Signed,
+}
+
+impl<'a> Work<'_, 'a> {
+    /// Copies query and body, but for a signature in one of them: where that stood is returned.
+    fn copy(&mut self) -> Result<Edit<'a>, Error> {
+        let Signed { query, body, headers, .. } = &mut *self.out;
+        headers.clear();
+        query.clear();
+        body.clear();
+        let edit = Edit::of(self.exchange, self.scheme, self.parts);
+        edit.copy(query, body)
     }
-    for param in parts.params.iter().filter(|param| param.source == source) {
-        let name = Some(parts.name(param));
-        if name == signature {
-            continue;
-        }
-        match key.filter(|_| name == key_name) {
-            Some(key) => append(out, parts.name(param), key),
-            None => {
-                if !out.is_empty() {
-                    out.push('&');
-                }
-                out.push_str(parts.written(param));
+
+    fn place_credentials(&mut self) -> Result<(), Error> {
+        let scheme = self.scheme;
+        for (place, value, header, missing) in [
+            (scheme.key, self.credentials.key, HeaderValue::Key, KEY_MISSING),
+            (scheme.uid, self.credentials.uid, HeaderValue::Uid, UID_MISSING),
+        ] {
+            match (place, value) {
+                (Some(Place::Header(name)), _) => self.out.headers.put(name, header),
+                (Some(place), Some(value)) => self.put(&place, value, true, true)?,
+                (Some(place), None) if self.parts.at(&place).is_none() => return Err(missing),
+                _ => {}
             }
         }
-    }
-}
-
-/// The request's time checked, or a new one; and the header it goes to, if it goes to one.
-fn stamp(time: &Time, parts: &Parts<'_>, clock: &Clock) -> Result<(Stamp, Option<&'static str>), Error> {
-    let found = |name: &str, source: Option<Source>| {
-        let param = parts.param(name).filter(|param| source.is_none_or(|source| param.source == source));
-        param.map(|param| parts.value(param))
-    };
-    let (given, header) = match time.place {
-        Place::Header(name) => (parts.header(name), Some(name)),
-        Place::Query(name) => (found(name, Some(Source::Query)), None),
-        Place::Body(name) => (found(name, Some(Source::Body)), None),
-        Place::Params(name) => (found(name, None), None),
-    };
-    let stamp = match given {
-        Some(text) => Stamp::check(time, text, clock.now_ns, clock.last, clock.skew).map_err(Error::Stale)?,
-        None => Stamp::mint(time, clock.now_ns, clock.last),
-    };
-    Ok((stamp, header))
-}
-
-/// Writes a minted time into the query or the body.
-fn place_time(time: &Time, kind: BodyKind, out: &mut Signed) -> Result<(), Error> {
-    let Signed { query, body, stamp, .. } = out;
-    match time.place {
-        Place::Header(_) => {}
-        Place::Query(name) => append(query, name, stamp.text()),
-        Place::Params(name) => append(if body.is_empty() { query } else { body }, name, stamp.text()),
-        Place::Body(name) => match kind {
-            BodyKind::List => return Err(Error::Request("a JSON list has no place for the nonce")),
-            BodyKind::Object => {
-                let empty = body[1..].trim_start().starts_with('}');
-                insert(body, 1, &["\"", name, "\":\"", stamp.text(), if empty { "\"" } else { "\"," }]);
-            }
-            BodyKind::None => insert(body, 0, &[name, "=", stamp.text()]),
-            BodyKind::Form => insert(body, 0, &[name, "=", stamp.text(), "&"]),
-        },
-    }
-    Ok(())
-}
-
-fn insert(text: &mut String, at: usize, pieces: &[&str]) {
-    for piece in pieces.iter().rev() {
-        text.insert_str(at, piece);
-    }
-}
-
-fn append(text: &mut String, name: &str, value: &str) {
-    if !text.is_empty() {
-        text.push('&');
-    }
-    text.push_str(name);
-    text.push('=');
-    // Base64 has three characters that a parameter must escape; hexadecimal has none.
-    if until(value.as_bytes(), [b'+', b'/', b'=']) == value.len() {
-        return text.push_str(value);
-    }
-    for piece in value.split_inclusive(['+', '/', '=']) {
-        let (plain, escaped) = match piece.as_bytes().last() {
-            Some(b'+') => (&piece[..piece.len() - 1], "%2B"),
-            Some(b'/') => (&piece[..piece.len() - 1], "%2F"),
-            Some(b'=') => (&piece[..piece.len() - 1], "%3D"),
-            _ => (piece, ""),
-        };
-        text.push_str(plain);
-        text.push_str(escaped);
-    }
-}
-
-impl Keyed {
-    /// Takes in the key, unless that was done.
-    fn take_in(&mut self, digest: Digest, encoding: SecretEncoding, secret: &[u8]) -> Result<(), Error> {
-        match (digest, &self.0) {
-            (Digest::Sha256, State::Sha256(_))
-            | (Digest::Sha384, State::Sha384(_))
-            | (Digest::Sha512, State::Sha512(_)) => {}
-            (Digest::Sha256, _) => self.0 = State::Sha256(with_key(encoding, secret, new)?),
-            (Digest::Sha384, _) => self.0 = State::Sha384(with_key(encoding, secret, new)?),
-            (Digest::Sha512, _) => self.0 = State::Sha512(with_key(encoding, secret, new)?),
+        if let Some((name, false)) = scheme.passphrase {
+            self.out.headers.put(name, HeaderValue::Passphrase);
         }
         Ok(())
     }
-}
 
-fn new<M: Mac + hmac::digest::KeyInit>(key: &[u8]) -> M {
-    <M as Mac>::new_from_slice(key).expect("HMAC takes keys of any length")
-}
-
-/// The signature of the message that the scheme's tokens make.
-fn message(exchange: &Exchange, scheme: &Scheme, parts: &Parts<'_>, keyed: &Keyed, out: &mut Signed) -> Text {
-    let Signed { query, body, stamp, sorting, .. } = out;
-    let mut source = Message { exchange, parts, query, body, time: stamp.text(), sorting };
-    match &keyed.0 {
-        State::Sha256(mac) => source.mac(mac.clone(), scheme),
-        State::Sha384(mac) => source.mac(mac.clone(), scheme),
-        State::Sha512(mac) => source.mac(mac.clone(), scheme),
-        State::None => unreachable!("the key was taken in"),
-    }
-}
-
-/// Hands the key that HMAC takes to `work`: on the stack, which is secret.
-fn with_key<R>(encoding: SecretEncoding, secret: &[u8], work: impl FnOnce(&[u8]) -> R) -> Result<R, Error> {
-    match encoding {
-        SecretEncoding::Utf8 => Ok(work(secret)),
-        SecretEncoding::Base64 => {
-            let mut key = [0; LONGEST_KEY];
-            let key = Base64::decode(secret, &mut key).map_err(|_| Error::Secret(NOT_BASE64))?;
-            Ok(work(key))
-        }
-    }
-}
-
-/// What the tokens of a message speak of.
-struct Message<'a> {
-    exchange: &'a Exchange,
-    parts: &'a Parts<'a>,
-    query: &'a str,
-    body: &'a str,
-    time: &'a str,
-    sorting: &'a mut String,
-}
-
-impl Message<'_> {
-    fn mac(&mut self, mut mac: impl Mac, scheme: &Scheme) -> Text {
-        self.feed(scheme.message, &mut |bytes| mac.update(bytes));
-        Text::encoded(scheme.encoding, &mac.finalize().into_bytes())
-    }
-
-    fn feed(&mut self, tokens: &[Token], sink: &mut dyn FnMut(&[u8])) {
-        for token in tokens {
-            match token {
-                Token::Literal(text) => sink(text.as_bytes()),
-                Token::Method => sink(self.parts.method.word().as_bytes()),
-                Token::Origin if self.parts.origin.is_empty() => {
-                    sink(b"https://");
-                    sink(self.exchange.hosts[0].as_bytes());
+    fn place_fields(&mut self, fields: &[Field], must: bool) -> Result<(), Error> {
+        for Field { place, value } in fields {
+            let Some(given) = self.parts.at(place) else {
+                self.with_text(|source, room| source.write(value, room))?;
+                self.put_text(place, true)?;
+                continue;
+            };
+            if must {
+                self.with_text(|source, room| source.write(value, room))?;
+                let name = place.name().ok_or(TOO_LONG)?;
+                if !edit::same(given, &self.out.text) {
+                    return Err(Error::Field(name, "is not what this exchange wants for this request"));
                 }
-                Token::Origin => sink(self.parts.origin.as_bytes()),
-                Token::Path => sink(self.parts.path.as_bytes()),
-                Token::Query => sink(self.query.as_bytes()),
-                Token::MarkedQuery if self.query.is_empty() => {}
-                Token::MarkedQuery => {
-                    sink(b"?");
-                    sink(self.query.as_bytes());
-                }
-                Token::QueryAnd if self.query.is_empty() => {}
-                Token::QueryAnd => {
-                    sink(self.query.as_bytes());
-                    sink(b"&");
-                }
-                Token::Body => sink(self.body.as_bytes()),
-                Token::Time => sink(self.time.as_bytes()),
-                Token::Hash(Digest::Sha256, inner) => self.hash::<Sha256>(inner, sink),
-                Token::Hash(Digest::Sha384, inner) => self.hash::<Sha384>(inner, sink),
-                Token::Hash(Digest::Sha512, inner) => self.hash::<Sha512>(inner, sink),
-                Token::Sorted(inner) => self.sorted(inner, sink),
             }
         }
+        Ok(())
     }
 
-    fn hash<D: sha2::Digest>(&mut self, tokens: &[Token], sink: &mut dyn FnMut(&[u8])) {
-        let mut digest = D::new();
-        self.feed(tokens, &mut |bytes| digest.update(bytes));
-        sink(&digest.finalize());
-    }
-
-    fn sorted(&mut self, tokens: &[Token], sink: &mut dyn FnMut(&[u8])) {
-        let mut joined = core::mem::take(self.sorting);
-        joined.clear();
-        self.feed(tokens, &mut |bytes| joined.push_str(core::str::from_utf8(bytes).unwrap_or("")));
-        // The next field is the smallest one not yet written; there are few, and nothing is allocated.
-        let mut last: Option<(&str, usize)> = None;
-        let mut first = true;
-        loop {
-            let fields = joined.split('&').enumerate().map(|(at, field)| (field, at));
-            let Some(next) = fields.filter(|field| Some(*field) > last).min() else { break };
-            if !first {
-                sink(b"&");
-            }
-            first = false;
-            sink(next.0.as_bytes());
-            last = Some(next);
-        }
-        *self.sorting = joined;
-    }
-}
-
-/// A short text of fixed room: a signature.
-#[derive(Clone, Debug)]
-struct Text {
-    bytes: [u8; 128],
-    len: usize,
-}
-
-impl Default for Text {
-    fn default() -> Self {
-        Text { bytes: [0; 128], len: 0 }
-    }
-}
-
-impl Text {
-    fn encoded(encoding: Encoding, tag: &[u8]) -> Text {
-        let mut bytes = [0; 128];
-        let len = match encoding {
-            // A signature is no secret: a table will do.
-            Encoding::Hex => {
-                for (pair, byte) in bytes.chunks_exact_mut(2).zip(tag) {
-                    pair[0] = HEX_DIGITS[usize::from(byte >> 4)];
-                    pair[1] = HEX_DIGITS[usize::from(byte & 15)];
+    /// What a header that is made of tokens says of the time and the nonce.
+    fn read_headers(&mut self) -> Result<Found, Error> {
+        let scheme = self.scheme;
+        let inside = |place: Option<Place>| place == Some(Place::Headers);
+        let mut found = Found::default();
+        if inside(scheme.time.map(|time| time.place)) || inside(scheme.nonce.map(|nonce| nonce.place)) {
+            for Field { place, value } in scheme.headers.iter() {
+                if let Some(given) = self.parts.at(place) {
+                    self.with_text(|source, room| {
+                        found = find(source, value, given, room);
+                        Ok(())
+                    })?;
                 }
-                2 * tag.len()
             }
-            Encoding::Base64 => {
-                Base64::encode(tag, &mut bytes).expect("64 bytes are at most 88 characters").len()
-            }
+        }
+        Ok(found)
+    }
+
+    /// The request's time checked, or a new one made and placed.
+    fn place_time(&mut self, clock: &Clock, found: &Found) -> Result<(), Error> {
+        let Some(time) = self.scheme.time else {
+            self.out.stamp = Stamp::none(clock.last);
+            return Ok(());
         };
-        Text { bytes, len }
+        let given = match time.place {
+            Place::Headers => found.time(),
+            place => self.parts.at(&place),
+        };
+        match given {
+            Some(text) => {
+                let stamp = Stamp::check(&time, text, clock.now_ns, clock.last, clock.skew);
+                self.out.stamp = stamp.map_err(Error::Stale)?;
+            }
+            None if time.optional && self.signed_already() => {
+                self.out.stamp = Stamp::none(clock.last);
+                return Ok(());
+            }
+            None => self.out.stamp = Stamp::mint(&time, clock.now_ns, clock.last),
+        }
+        match time.place {
+            // Also one that was given: a client may have written the name in another case.
+            Place::Header(name) => {
+                let Signed { headers, stamp, .. } = &mut *self.out;
+                headers.put_text(name, stamp.text())
+            }
+            place if given.is_none() => {
+                let stamp = core::mem::take(&mut self.out.stamp);
+                let placed = self.put(&place, stamp.text(), time.text, false);
+                self.out.stamp = stamp;
+                placed
+            }
+            _ => Ok(()),
+        }
     }
 
-    fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.bytes[..self.len]).expect("only ASCII is written")
+    /// Whether the request carries a signature: a library has made it, and left out what it does not use.
+    fn signed_already(&self) -> bool {
+        self.scheme.signature.iter().any(|place| self.parts.at(place).is_some())
+    }
+
+    /// The request's nonce taken over, or a new one made and placed.
+    fn place_nonce(&mut self, clock: &Clock, found: &Found) -> Result<(), Error> {
+        self.out.nonce.clear();
+        let Some(nonce) = self.scheme.nonce else { return Ok(()) };
+        let given = match nonce.place {
+            Place::Headers => found.nonce(),
+            place => self.parts.at(&place),
+        };
+        if let Some(text) = given {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+            if text.is_empty() || text.len() > 64 || !text.bytes().all(plain) {
+                let name =
+                    nonce.place.name().or_else(|| self.scheme.headers.first().and_then(|f| f.place.name()));
+                return Err(name.map_or(TOO_LONG, |name| Error::Field(name, "holds an odd nonce")));
+            }
+            self.out.nonce.push_str(text);
+            return Ok(());
+        }
+        match nonce.fresh {
+            Fresh::Time(unit) => {
+                let own = self.scheme.time.map_or(Unit::Millis, |time| time.unit);
+                let stamp = self.out.stamp.again(own, unit, 0);
+                self.out.nonce.push_str(stamp.text());
+            }
+            fresh => edit::push_unique(&mut self.out.nonce, fresh, clock.unique),
+        }
+        let text = core::mem::take(&mut self.out.nonce);
+        let placed = self.put(&nonce.place, &text, true, false);
+        self.out.nonce = text;
+        placed
+    }
+
+    /// A passphrase that travels only as its own HMAC.
+    fn sign_passphrase(&mut self, by: &Signing<'_>, keyed: &mut Keyed) -> Result<(), Error> {
+        let Some((name, true)) = self.scheme.passphrase else { return Ok(()) };
+        let passphrase = self.credentials.passphrase.ok_or(Error::Field(
+            name,
+            "cannot be made: the key was stored without its passphrase; add it again with --passphrase",
+        ))?;
+        self.out.signature.clear();
+        keyed.sign(by, passphrase.as_bytes(), crate::catalogue::Encoding::Base64, &mut self.out.signature)?;
+        let Signed { headers, signature, .. } = &mut *self.out;
+        headers.put_text(name, signature)
+    }
+
+    fn place_signature(&mut self, old: &Edit<'_>) -> Result<(), Error> {
+        let signature = core::mem::take(&mut self.out.signature);
+        let quoted = self.scheme.encoding != crate::catalogue::Encoding::Rsv;
+        for place in self.scheme.signature.iter() {
+            let Signed { query, body, .. } = &mut *self.out;
+            if !old.put_back(place, &signature, query, body)? {
+                self.put(place, &signature, quoted, false)?;
+            }
+        }
+        self.out.signature = signature;
+        Ok(())
+    }
+
+    /// The body goes into the header that carries it; what is sent as the body stays.
+    fn carry(&mut self) -> Result<(), Error> {
+        let Some(name) = self.exchange.carrier else { return Ok(()) };
+        let Signed { body, headers, text, .. } = &mut *self.out;
+        if text.capacity() < body.len().div_ceil(3) * 4 {
+            return Err(TOO_LONG);
+        }
+        text.resize(body.len().div_ceil(3) * 4, 0);
+        let payload = mac::base64(body.as_bytes(), false, text);
+        headers.put_text(name, payload)?;
+        body.clear();
+        edit::push(body, if self.exchange.carrier_body { payload } else { self.parts.sent.unwrap_or("") })
+    }
+
+    /// Runs `work` with everything that tokens speak of, and room that is empty.
+    fn with_text<R>(
+        &mut self,
+        work: impl FnOnce(&Source<'_>, &mut Room<'_>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let Signed { query, body, stamp, headers, nonce, signature, text, lists } = &mut *self.out;
+        text.clear();
+        let source = Source {
+            exchange: self.exchange,
+            scheme: self.scheme,
+            parts: self.parts,
+            credentials: self.credentials,
+            query,
+            body,
+            stamp,
+            nonce,
+            headers,
+            signature,
+        };
+        work(&source, &mut Room { text, lists })
+    }
+
+    /// Puts the text that was made last at `place`.
+    fn put_text(&mut self, place: &Place, quoted: bool) -> Result<(), Error> {
+        let text = core::mem::take(&mut self.out.text);
+        let placed = match core::str::from_utf8(&text) {
+            Ok(text) => self.put(place, text, quoted, false),
+            Err(_) => Err(Error::Request("a header that would not be UTF-8")),
+        };
+        self.out.text = text;
+        placed
+    }
+
+    /// Puts a value where it belongs; `replace` if one may be there already.
+    fn put(&mut self, place: &Place, value: &str, quoted: bool, replace: bool) -> Result<(), Error> {
+        let Signed { query, body, headers, .. } = &mut *self.out;
+        let (name, in_body, front) = match *place {
+            Place::Headers => return Ok(()),
+            Place::Header(name) => return headers.put_text(name, value),
+            Place::Query(name) => (name, false, false),
+            Place::Params(name) => (name, !body.is_empty(), false),
+            Place::Body(name) => (name, true, true),
+        };
+        let text = if in_body { body } else { query };
+        match self.parts.kind {
+            BodyKind::List if in_body => Err(Error::Field(name, "has no place in a JSON list")),
+            BodyKind::Object if in_body => edit::put_member(text, &name, value, quoted),
+            BodyKind::None if in_body && !self.exchange.bodies.form => {
+                edit::put_member(text, &name, value, quoted)
+            }
+            _ if replace && edit::replace_param(text, &name, value)? => Ok(()),
+            _ => edit::put_param(text, &name, value, front),
+        }
     }
 }
 
-const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
-const LONGEST_KEY: usize = 1024;
-const NO_KEY: &str = "no API key: store one with 'signbox add --key', or send it in the request";
-const NOT_BASE64: &str = "the secret is not valid base64";
+const KEY_MISSING: Error =
+    Error::Request("no API key: store one with 'signbox add --key', or send it in the request");
+const UID_MISSING: Error = Error::Request(
+    "no uid (account number, client id or memo): store one with 'signbox add --uid', or send it in the request",
+);
+const MOST_HEADERS: usize = 14;
+pub(crate) const NOT_BASE64: &str = "the secret is not valid base64";

@@ -38,7 +38,16 @@ pub struct Stamp {
 impl Stamp {
     /// The text of the time.
     pub fn text(&self) -> &str {
-        core::str::from_utf8(&self.text[..self.len]).expect("only ASCII is written")
+        core::str::from_utf8(self.bytes()).expect("only ASCII is written")
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.text[..self.len]
+    }
+
+    /// Of a scheme without a time: the highest one stays what it was.
+    pub(crate) fn none(last: u64) -> Stamp {
+        Stamp { value: last, ..Stamp::default() }
     }
 
     /// Makes a time for a request that has none: now, and above `last` where that is not far ahead.
@@ -46,45 +55,71 @@ impl Stamp {
     /// A nonce must rise whatever the clock says. A timestamp rises too, but never runs more than
     /// a quarter of a second ahead of the clock: exchanges refuse one from the future.
     pub fn mint(time: &Time, now_ns: u64, last: u64) -> Stamp {
-        let now = from_ns(time.unit, now_ns);
-        let next = last.saturating_add(1).max(now);
-        let value = if time.rising { next } else { next.min(from_ns(time.unit, now_ns + LEAD_NS)) };
+        let then_ns = now_ns + u64::from(time.after) * NS_PER_S;
+        let next = last.saturating_add(1).max(from_ns(time.unit, then_ns));
+        let value = if time.rising { next } else { next.min(from_ns(time.unit, then_ns + LEAD_NS)) };
         let mut stamp = Stamp { value, minted: true, ..Stamp::default() };
-        match time.unit {
-            Unit::IsoMillis => stamp.put_iso(value),
-            Unit::Seconds | Unit::Millis | Unit::Micros => stamp.put_number(value, 1),
-        }
+        stamp.write(time.unit, value);
         stamp
+    }
+
+    /// The same moment in another unit, `later` of those units later.
+    pub(crate) fn again(&self, from: Unit, unit: Unit, later: u32) -> Stamp {
+        let ns = self.value.saturating_mul(grain_ns(from));
+        let value = from_ns(unit, ns).saturating_add(u64::from(later));
+        let mut stamp = Stamp { value, minted: true, ..Stamp::default() };
+        stamp.write(unit, value);
+        stamp
+    }
+
+    fn write(&mut self, unit: Unit, value: u64) {
+        match unit {
+            Unit::IsoMillis => self.put_iso(value, Some(3)),
+            Unit::IsoSeconds => self.put_iso(value * 1_000, Some(0)),
+            Unit::IsoPlain => self.put_iso(value * 1_000, None),
+            Unit::Decimals => {
+                self.put_number(value / 100_000_000, 1);
+                self.put(b'.');
+                self.put_number(value % 100_000_000, 8);
+            }
+            Unit::Seconds | Unit::Millis | Unit::Micros | Unit::Nanos => self.put_number(value, 1),
+        }
     }
 
     /// Takes over the time of a request, or says why it is stale.
     pub fn check(time: &Time, text: &str, now_ns: u64, last: u64, skew: Skew) -> Result<Stamp, &'static str> {
-        let mut stamp = Stamp { len: text.len(), ..Stamp::default() };
-        let place = stamp.text.get_mut(..text.len()).ok_or("the time is too long")?;
-        place.copy_from_slice(text.as_bytes());
-        let ns = match time.unit {
-            Unit::IsoMillis => {
-                stamp.value = iso_millis(text).ok_or("the time is not ISO 8601 with milliseconds and Z")?;
-                stamp.value.checked_mul(NS_PER_MS)
+        let mut stamp = Stamp::default();
+        stamp.take(text).ok_or("the time is too long")?;
+        let text = stamp.text();
+        let (value, ns) = match time.unit {
+            Unit::IsoMillis | Unit::IsoSeconds | Unit::IsoPlain => {
+                let millis =
+                    iso_millis(text, time.unit).ok_or("the time is not written as this exchange wants it")?;
+                (millis * NS_PER_MS / grain_ns(time.unit), millis.checked_mul(NS_PER_MS))
             }
-            Unit::Seconds | Unit::Millis | Unit::Micros => {
+            Unit::Decimals => {
+                let value = decimals(text).ok_or("the nonce is not a number with at most eight decimals")?;
+                (value, value.checked_mul(10))
+            }
+            Unit::Seconds | Unit::Millis | Unit::Micros | Unit::Nanos => {
                 // Where seconds are wanted, some clients send `1700000000.123`.
                 let whole = match text.split_once('.') {
                     Some((whole, rest)) if time.unit == Unit::Seconds && is_digits(rest) => whole,
                     _ => text,
                 };
-                let number = is_digits(whole) && !whole.starts_with('0');
-                stamp.value =
-                    whole.parse().ok().filter(|_| number).ok_or("the time is not a whole number")?;
+                let number = is_digits(whole) && (whole == "0" || !whole.starts_with('0'));
+                let value = whole.parse().ok().filter(|_| number).ok_or("the time is not a whole number")?;
                 // Bots count in the unit they like, and exchanges take more than one; how many digits there
                 // are tells which.
-                of_any_unit(stamp.value)
+                (value, of_any_unit(value))
             }
         };
+        stamp.value = value;
         if let Skew::Seconds(seconds) = skew {
-            let limit = u64::from(seconds) * 1_000_000_000;
             // The unit's grain must not make a time of this very second stale.
-            let near = ns.is_some_and(|ns| ns.abs_diff(now_ns) <= limit + grain_ns(time.unit));
+            let limit = u64::from(seconds) * NS_PER_S + grain_ns(time.unit);
+            let ahead = limit + u64::from(time.after) * NS_PER_S;
+            let near = ns.is_some_and(|ns| ns + limit >= now_ns && ns <= now_ns.saturating_add(ahead));
             if !near {
                 return Err("the time is not near this machine's clock");
             }
@@ -94,6 +129,21 @@ impl Stamp {
         }
         stamp.value = stamp.value.max(last);
         Ok(stamp)
+    }
+
+    /// Takes over a text; in a query its colons are escaped.
+    fn take(&mut self, text: &str) -> Option<()> {
+        let mut rest = text.as_bytes();
+        while let [first, after @ ..] = rest {
+            let (byte, after) = match rest {
+                [b'%', b'3', b'A' | b'a', after @ ..] => (b':', after),
+                _ => (*first, after),
+            };
+            *self.text.get_mut(self.len)? = byte;
+            self.len += 1;
+            rest = after;
+        }
+        Some(())
     }
 
     fn put(&mut self, byte: u8) {
@@ -114,7 +164,8 @@ impl Stamp {
         }
     }
 
-    fn put_iso(&mut self, millis: u64) {
+    /// `decimals` of the second, and no Z without any.
+    fn put_iso(&mut self, millis: u64, decimals: Option<u8>) {
         let (days, ms) = (millis / MS_PER_DAY, millis % MS_PER_DAY);
         let (year, month, day) = civil(days);
         for (value, digits, after) in [
@@ -124,10 +175,16 @@ impl Stamp {
             (ms / 3_600_000, 2, b':'),
             (ms / 60_000 % 60, 2, b':'),
             (ms / 1_000 % 60, 2, b'.'),
-            (ms % 1_000, 3, b'Z'),
         ] {
             self.put_number(value, digits);
             self.put(after);
+        }
+        match decimals {
+            Some(3) => self.put_number(ms % 1_000, 3),
+            _ => self.len -= 1,
+        }
+        if decimals.is_some() {
+            self.put(b'Z');
         }
     }
 }
@@ -145,16 +202,32 @@ fn civil(days: u64) -> (u64, u64, u64) {
     (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 
-/// Milliseconds since 1970 of `YYYY-MM-DDTHH:MM:SS.mmmZ`.
-fn iso_millis(text: &str) -> Option<u64> {
-    let pattern = b"0000-00-00T00:00:00.000Z";
-    let same = |(a, b): (&u8, u8)| if *a == b'0' { b.is_ascii_digit() } else { *a == b };
-    if text.len() != pattern.len() || !pattern.iter().zip(text.bytes()).all(same) {
+/// Units of ten nanoseconds since 1970 of seconds with at most eight decimals.
+fn decimals(text: &str) -> Option<u64> {
+    let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
+    if !is_digits(whole) || !is_digits(rest) || rest.len() > 8 {
+        return None;
+    }
+    let scale = 10_u64.pow(8 - rest.len() as u32);
+    let rest: u64 = rest.parse().ok()?;
+    whole.parse::<u64>().ok()?.checked_mul(100_000_000)?.checked_add(rest * scale)
+}
+
+/// Milliseconds since 1970 of `YYYY-MM-DDTHH:MM:SS`, with `.mmmZ` or `Z` behind it as the unit says.
+fn iso_millis(text: &str, unit: Unit) -> Option<u64> {
+    let pattern = match unit {
+        Unit::IsoMillis => "0000-00-00T00:00:00.000Z",
+        Unit::IsoSeconds => "0000-00-00T00:00:00Z",
+        _ => "0000-00-00T00:00:00",
+    };
+    let same = |(a, b): (u8, u8)| if a == b'0' { b.is_ascii_digit() } else { a == b };
+    if text.len() != pattern.len() || !pattern.bytes().zip(text.bytes()).all(same) {
         return None;
     }
     let number = |from: usize, to: usize| text[from..to].parse::<u64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let (hour, minute, second, ms) = (number(11, 13)?, number(14, 16)?, number(17, 19)?, number(20, 23)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let ms = if unit == Unit::IsoMillis { number(20, 23)? } else { 0 };
     // Days since 0000-03-01, the inverse of `civil`; a date that does not come back is none.
     let march_year = year.checked_sub(u64::from(month <= 2))?;
     let from_march = (month + 9) % 12;
@@ -175,22 +248,25 @@ fn is_digits(text: &str) -> bool {
 
 fn grain_ns(unit: Unit) -> u64 {
     match unit {
-        Unit::Seconds => 1_000_000_000,
+        Unit::Seconds | Unit::IsoSeconds | Unit::IsoPlain => NS_PER_S,
         Unit::Millis | Unit::IsoMillis => NS_PER_MS,
         Unit::Micros => 1_000,
+        Unit::Decimals => 10,
+        Unit::Nanos => 1,
     }
 }
 
 /// Nanoseconds since 1970 of a present-day time in seconds, milli-, micro- or nanoseconds.
 fn of_any_unit(value: u64) -> Option<u64> {
     match value {
-        0..100_000_000_000 => value.checked_mul(1_000_000_000),
+        0..100_000_000_000 => value.checked_mul(NS_PER_S),
         100_000_000_000..100_000_000_000_000 => value.checked_mul(NS_PER_MS),
         100_000_000_000_000..100_000_000_000_000_000 => value.checked_mul(1_000),
         _ => Some(value),
     }
 }
 
+const NS_PER_S: u64 = 1_000_000_000;
 const NS_PER_MS: u64 = 1_000_000;
 const MS_PER_DAY: u64 = 86_400_000;
 const LEAD_NS: u64 = 250 * NS_PER_MS;
@@ -204,7 +280,7 @@ mod tests {
     const NOW: u64 = 1_700_000_000_123_456_789;
 
     fn time(unit: Unit, rising: bool) -> Time {
-        Time { place: Place::Header("t"), unit, rising }
+        Time { place: Place::Headers, unit, after: 0, rising, text: false, optional: false }
     }
 
     #[test]
@@ -213,7 +289,11 @@ mod tests {
             (Unit::Seconds, "1700000000"),
             (Unit::Millis, "1700000000123"),
             (Unit::Micros, "1700000000123456"),
+            (Unit::Nanos, "1700000000123456789"),
+            (Unit::Decimals, "1700000000.12345678"),
             (Unit::IsoMillis, "2023-11-14T22:13:20.123Z"),
+            (Unit::IsoSeconds, "2023-11-14T22:13:20Z"),
+            (Unit::IsoPlain, "2023-11-14T22:13:20"),
         ] {
             let stamp = Stamp::mint(&time(unit, false), NOW, 0);
             assert_eq!(stamp.text(), text);
@@ -226,8 +306,13 @@ mod tests {
     fn dates_survive_a_round_trip() {
         for day in (0..200_000).step_by(17) {
             let mut stamp = Stamp::default();
-            stamp.put_iso(day * MS_PER_DAY + 45_296_789);
-            assert_eq!(iso_millis(stamp.text()), Some(day * MS_PER_DAY + 45_296_789), "{}", stamp.text());
+            stamp.put_iso(day * MS_PER_DAY + 45_296_789, Some(3));
+            assert_eq!(
+                iso_millis(stamp.text(), Unit::IsoMillis),
+                Some(day * MS_PER_DAY + 45_296_789),
+                "{}",
+                stamp.text()
+            );
         }
         for text in [
             "2023-02-29T00:00:00.000Z",
@@ -237,7 +322,7 @@ mod tests {
             "2023-01-00T00:00:00.000Z",
             "2023-01-01T00:00:00Z",
         ] {
-            assert_eq!(iso_millis(text), None, "{text}");
+            assert_eq!(iso_millis(text, Unit::IsoMillis), None, "{text}");
         }
     }
 
@@ -279,6 +364,36 @@ mod tests {
             assert_eq!(checked.is_ok(), fresh, "{text}");
         }
         assert!(Stamp::check(&time(Unit::Millis, false), "5", NOW, 0, Skew::Off).is_ok());
+    }
+
+    #[test]
+    fn an_expiry_lies_ahead() {
+        let expiry = Time { after: 60, ..time(Unit::Seconds, false) };
+        assert_eq!(Stamp::mint(&expiry, NOW, 0).text(), "1700000060");
+        for (text, fresh) in
+            [("1700000060", true), ("1700000120", true), ("1700000125", false), ("1699999930", false)]
+        {
+            assert_eq!(Stamp::check(&expiry, text, NOW, 0, Skew::DEFAULT).is_ok(), fresh, "{text}");
+        }
+    }
+
+    #[test]
+    fn colons_may_be_escaped_and_decimals_may_be_fewer() {
+        let plain = time(Unit::IsoPlain, false);
+        for text in ["2023-11-14T22%3A13%3A20", "2023-11-14T22%3a13%3A20", "2023-11-14T22:13:20"] {
+            assert_eq!(
+                Stamp::check(&plain, text, NOW, 0, Skew::DEFAULT).unwrap().text(),
+                "2023-11-14T22:13:20"
+            );
+        }
+        let nonce = time(Unit::Decimals, true);
+        for (text, value) in
+            [("1700000000.12299991", 12_299_991), ("1700000000.5", 50_000_000), ("1700000000", 0)]
+        {
+            let stamp = Stamp::check(&nonce, text, NOW, 0, Skew::DEFAULT).unwrap();
+            assert_eq!((stamp.value, stamp.text()), (170_000_000_000_000_000 + value, text));
+        }
+        assert!(Stamp::check(&nonce, "1700000000.123456789", NOW, 0, Skew::Off).is_err());
     }
 
     #[test]

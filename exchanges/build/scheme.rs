@@ -1,0 +1,638 @@
+// A scheme.toml as Rust constants. The language is described in catalog/README.md.
+
+use super::tables::Tables;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SchemeFile {
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) aliases: Vec<String>,
+    #[serde(default)]
+    pub(crate) hosts: Vec<String>,
+    pub(crate) historical: Option<String>,
+    pub(crate) unsignable: Option<String>,
+    #[serde(default)]
+    passphrase: bool,
+    #[serde(default)]
+    uid: bool,
+    secret: Option<String>,
+    #[serde(default)]
+    bodies: Vec<String>,
+    #[serde(default)]
+    pub(crate) binds: Vec<String>,
+    #[serde(default)]
+    encode: bool,
+    #[serde(default, rename = "scheme")]
+    pub(crate) schemes: Vec<SchemeEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SchemeEntry {
+    #[serde(default)]
+    when: WhenEntry,
+    digest: Option<String>,
+    algorithm: Option<String>,
+    #[serde(default)]
+    strip: Vec<String>,
+    #[serde(default)]
+    leave: Vec<String>,
+    #[serde(default)]
+    payload: Vec<TokenEntry>,
+    message: Vec<TokenEntry>,
+    signature: SignatureEntry,
+    key: Option<String>,
+    uid: Option<String>,
+    passphrase: Option<String>,
+    time: Option<TimeEntry>,
+    nonce: Option<NonceEntry>,
+    #[serde(default)]
+    headers: BTreeMap<String, Vec<TokenEntry>>,
+    #[serde(default)]
+    must: BTreeMap<String, Vec<TokenEntry>>,
+    #[serde(default)]
+    defaults: BTreeMap<String, Vec<TokenEntry>>,
+    carrier: Option<String>,
+    #[serde(default)]
+    carrier_body: bool,
+    #[serde(default)]
+    unsigned: Vec<String>,
+    bodies: Option<Vec<String>>,
+    binds: Option<Vec<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct WhenEntry {
+    #[serde(default)]
+    methods: Vec<String>,
+    #[serde(default)]
+    path: Vec<String>,
+    body: Option<BodyEntry>,
+    query: Option<bool>,
+    #[serde(default)]
+    host: Vec<String>,
+    #[serde(default)]
+    field: BTreeMap<String, Vec<String>>,
+    key: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum BodyEntry {
+    Any(bool),
+    Kind(String),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TokenEntry {
+    Word(String),
+    Inner(BTreeMap<String, Vec<TokenEntry>>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SignatureEntry {
+    Written(String),
+    Placed(BTreeMap<String, PlacesEntry>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PlacesEntry {
+    One(String),
+    More(Vec<String>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TimeEntry {
+    at: String,
+    unit: String,
+    #[serde(default)]
+    after: u32,
+    #[serde(default)]
+    rising: bool,
+    #[serde(default)]
+    text: bool,
+    #[serde(default)]
+    optional: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NonceEntry {
+    at: String,
+    #[serde(rename = "as")]
+    written: String,
+}
+
+/// What the endpoints' part of the build asks about a scheme.
+pub(crate) struct Reach {
+    pub(crate) methods: Vec<String>,
+    pub(crate) paths: Vec<String>,
+    pub(crate) key: Option<String>,
+    /// Whether it asks for more than method, path and key.
+    pub(crate) conditional: bool,
+    pub(crate) path_bound: bool,
+    pub(crate) method_bound: bool,
+    strip: Vec<String>,
+    /// Of the path, only the last segment is signed.
+    last_segment: bool,
+    /// What is signed is `sign=`, not the path.
+    named: bool,
+}
+
+impl Reach {
+    /// What stands for an endpoint in the message.
+    pub(crate) fn signed<'t>(&self, path: &'t str, name: Option<&'t str>) -> &'t str {
+        let stripped =
+            self.strip.iter().fold(path, |path, start| path.strip_prefix(start.as_str()).unwrap_or(path));
+        match name {
+            Some(name) if self.named => name,
+            _ if self.last_segment => stripped.rsplit('/').next().unwrap_or(""),
+            _ => stripped,
+        }
+    }
+}
+
+impl SchemeFile {
+    pub(crate) fn reaches(&self) -> Vec<Reach> {
+        let reach = |entry: &SchemeEntry| {
+            let binds = entry.binds.as_ref().unwrap_or(&self.binds);
+            let bound = |part: &str| binds.iter().any(|bound| bound == part);
+            Reach {
+                methods: entry.when.methods.clone(),
+                paths: entry.when.path.clone(),
+                key: entry.when.key.clone(),
+                conditional: entry.when.body.is_some()
+                    || entry.when.query.is_some()
+                    || !entry.when.host.is_empty()
+                    || !entry.when.field.is_empty(),
+                path_bound: bound("path"),
+                method_bound: bound("method"),
+                strip: entry.strip.clone(),
+                last_segment: entry.message.iter().any(|token| token.holds_word("path/last")),
+                named: entry.message.iter().any(|token| token.holds_word("name")),
+            }
+        };
+        self.schemes.iter().map(reach).collect()
+    }
+
+    /// The fields of an `Exchange` that come from this file, but for id, endpoints and shapes.
+    pub(crate) fn code(&self, tables: &mut Tables) -> Result<String, String> {
+        let bodies = Bodies::of(&self.bodies)?;
+        let mut schemes = Vec::new();
+        let (mut carrier, mut carrier_body) = (None, false);
+        let mut kinds = BTreeSet::new();
+        for entry in &self.schemes {
+            schemes.push(entry.code(tables, &self.binds, &bodies)?);
+            kinds.insert(format!("KeyKind::{}", kind(entry.when.key.as_deref())?));
+            if entry.carrier.is_some() {
+                (carrier, carrier_body) = (entry.carrier.as_deref(), entry.carrier_body);
+            }
+        }
+        let secret = match self.secret.as_deref() {
+            Some("utf8") | None => "Utf8",
+            Some("base64") => "Base64",
+            Some("base64text") => "Base64Text",
+            Some("upper") => "Upper",
+            Some("md5hex") => "Md5Hex",
+            Some(other) => return Err(format!("secret: unknown form '{other}'")),
+        };
+        Ok(format!(
+            "aliases: {}, name: {}, hosts: {}, historical: {}, unsignable: {}, passphrase: {}, uid: {}, \
+             secret: SecretEncoding::{secret}, bodies: {bodies}, binds: {}, encode: {}, carrier: {}, \
+             carrier_body: {carrier_body}, kinds: {}, schemes: {}",
+            tables.names(self.aliases.iter().map(String::as_str)),
+            tables.name(&self.name),
+            tables.names(self.hosts.iter().map(String::as_str)),
+            tables.option(self.historical.as_deref()),
+            tables.option(self.unsignable.as_deref()),
+            self.passphrase,
+            self.uid,
+            binds(&self.binds)?,
+            self.encode,
+            tables.option(carrier),
+            tables.list("KINDS", kinds.into_iter().collect()),
+            tables.list("SCHEMES", schemes),
+        ))
+    }
+}
+
+impl SchemeEntry {
+    fn code(&self, tables: &mut Tables, common: &[String], bodies: &str) -> Result<String, String> {
+        let when = &self.when;
+        let mut methods = 0_u8;
+        for name in &when.methods {
+            methods |= 1 << method(name)?.1;
+        }
+        let kind_code = kind(when.key.as_deref())?;
+        let (encoding, places) = match &self.signature {
+            SignatureEntry::Written(encoding) => (encoding.as_str(), Vec::new()),
+            SignatureEntry::Placed(map) => match map.iter().collect::<Vec<_>>()[..] {
+                [(encoding, PlacesEntry::One(at))] => (encoding.as_str(), vec![at.clone()]),
+                [(encoding, PlacesEntry::More(all))] => (encoding.as_str(), all.clone()),
+                _ => return Err("signature: one encoding".into()),
+            },
+        };
+        let encoding = match encoding {
+            "hex" => "Hex",
+            "HEX" => "UpperHex",
+            "base64" => "Base64",
+            "base64url" => "Base64Url",
+            "base64hex" => "Base64Hex",
+            "base58" => "Base58",
+            "rsv" => "Rsv",
+            other => return Err(format!("signature: unknown encoding '{other}'")),
+        };
+        let signature: Result<Vec<String>, String> = places.iter().map(|at| place(tables, at)).collect();
+        let signature = tables.list("PLACES", signature?);
+        let passphrase = match self.passphrase.as_deref().map(|at| at.split_once(':')) {
+            None => "None".into(),
+            Some(Some(("header", name))) => format!("Some(({}, false))", tables.name(name)),
+            Some(Some(("signed", name))) => format!("Some(({}, true))", tables.name(name)),
+            Some(_) => return Err("passphrase: header:NAME or signed:NAME".into()),
+        };
+        let time = match &self.time {
+            None => "None".into(),
+            Some(time) => format!(
+                "Some(Time {{ place: {}, unit: Unit::{}, after: {}, rising: {}, text: {}, optional: {} }})",
+                place(tables, &time.at)?,
+                unit(&time.unit)?,
+                time.after,
+                time.rising,
+                time.text,
+                time.optional
+            ),
+        };
+        let nonce = match &self.nonce {
+            None => "None".into(),
+            Some(nonce) => {
+                let written = match nonce.written.as_str() {
+                    "uuid" => "Fresh::Uuid".into(),
+                    "hex32" => "Fresh::Hex".into(),
+                    "letters36" => "Fresh::Letters".into(),
+                    other => format!("Fresh::Time(Unit::{})", unit(other)?),
+                };
+                format!("Some(Nonce {{ place: {}, fresh: {written} }})", place(tables, &nonce.at)?)
+            }
+        };
+        let mut message = expand(&self.message, &self.payload);
+        let mut headers = Vec::new();
+        for (name, value) in &self.headers {
+            let value = tokens(tables, &expand(value, &self.payload))?;
+            headers.push(format!("Field {{ place: Place::Header({}), value: {value} }}", tables.name(name)));
+        }
+        let headers = tables.list("FIELDS", headers);
+        let (must, defaults) = (self.fields(tables, &self.must)?, self.fields(tables, &self.defaults)?);
+        let unsigned = |part: &str| self.unsigned.iter().any(|other| other == part);
+        if let Some(odd) = self.unsigned.iter().find(|part| !["query", "body"].contains(&part.as_str())) {
+            return Err(format!("unsigned: '{odd}' is neither query nor body"));
+        }
+        let mut optional = |at: &Option<String>| -> Result<String, String> {
+            at.as_ref().map_or(Ok("None".into()), |at| Ok(format!("Some({})", place(tables, at)?)))
+        };
+        let (key, uid) = (optional(&self.key)?, optional(&self.uid)?);
+        let field = match when.field.iter().collect::<Vec<_>>()[..] {
+            [] => "None".into(),
+            [(name, values)] => {
+                format!("Some(({}, {}))", tables.name(name), tables.names(values.iter().map(String::as_str)))
+            }
+            _ => return Err("when: one field".into()),
+        };
+        let with_body = match &when.body {
+            None => "None",
+            Some(BodyEntry::Any(false)) => "Some(WithBody::None)",
+            Some(BodyEntry::Any(true)) => "Some(WithBody::Any)",
+            Some(BodyEntry::Kind(kind)) if kind == "form" => "Some(WithBody::Form)",
+            Some(BodyEntry::Kind(kind)) if kind == "json" => "Some(WithBody::Json)",
+            Some(BodyEntry::Kind(kind)) => return Err(format!("when: '{kind}' is no kind of body")),
+        };
+        let bodies = self.bodies.as_ref().map_or(Ok(bodies.to_owned()), |kinds| Bodies::of(kinds))?;
+        let bound = self.binds.as_deref().unwrap_or(common);
+        let path_bound = bound.iter().any(|part| part == "path");
+        if !path_bound {
+            let open = message.windows(2).find(|pair| pair[0].is("nonce") && !pair[1].is_literal());
+            if open.is_some() {
+                return Err("message: nothing says where the nonce ends, and the path is not signed".into());
+            }
+            let all = message.len();
+            close(&mut message, all);
+        }
+        // What stands before the path could be the beginning of another one.
+        let path_at = message.iter().position(|token| token.is("path")).unwrap_or(0);
+        close(&mut message, path_at);
+        if let Some(token) = message[..path_at].iter().find(|token| token.word().starts_with("field")) {
+            return Err(format!(
+                "message: '{}' before the path could be the beginning of another path",
+                token.word()
+            ));
+        }
+        let joined = message.windows(2).any(|pair| pair[0].is("path") && pair[1].opens_with_query());
+        Ok(format!(
+            "Scheme {{ methods: {methods}, paths: {}, with_body: {with_body}, with_query: {:?}, hosts: {}, field: {field}, kind: KeyKind::{kind_code}, \
+             algorithm: {}, strip: {}, leave: {}, decodes: {}, flattens: {}, joined: {joined}, signs_query: {}, signs_body: {}, message: {}, \
+             encoding: Encoding::{encoding}, signature: {signature}, key: {key}, uid: {uid}, passphrase: {passphrase}, \
+             time: {time}, nonce: {nonce}, headers: {headers}, must: {must}, defaults: {defaults}, bodies: {bodies}, \
+             binds: {} }}",
+            tables.names(when.path.iter().map(String::as_str)),
+            when.query,
+            tables.names(when.host.iter().map(String::as_str)),
+            self.algorithm()?,
+            tables.names(self.strip.iter().map(String::as_str)),
+            tables.names(self.leave.iter().map(String::as_str)),
+            message.iter().any(|token| token.holds("decoded")),
+            message.iter().any(|token| token.holds("form") || token.holds("rawform")),
+            unsigned("query") || message.iter().any(|token| token.speaks_of("query")),
+            unsigned("body") || message.iter().any(|token| token.speaks_of("body")),
+            tokens(tables, &message)?,
+            binds(bound)?,
+        ))
+    }
+
+    fn algorithm(&self) -> Result<String, String> {
+        let digest = match self.digest.as_deref() {
+            Some("md5") => "Digest::Md5",
+            Some("sha256") => "Digest::Sha256",
+            Some("sha384") => "Digest::Sha384",
+            Some("sha512") => "Digest::Sha512",
+            Some(other) => return Err(format!("unknown digest '{other}'")),
+            None => "",
+        };
+        match (self.algorithm.as_deref().unwrap_or("hmac"), digest) {
+            ("hmac" | "suffix", "") => Err("digest is missing".into()),
+            ("hmac", digest) => Ok(format!("Algorithm::Hmac({digest})")),
+            ("suffix", digest) => Ok(format!("Algorithm::Suffix({digest})")),
+            ("ed25519" | "rsa" | "p256" | "secp256k1", "") => Ok("Algorithm::PrivateKey".into()),
+            (other, _) => Err(format!("algorithm '{other}' with digest '{digest}'")),
+        }
+    }
+
+    fn fields(&self, tables: &mut Tables, map: &BTreeMap<String, Vec<TokenEntry>>) -> Result<String, String> {
+        let mut fields = Vec::new();
+        for (at, value) in map {
+            // These are placed before there is a time.
+            if let Some(early) =
+                ["time", "nonce", "signature"].iter().find(|word| value.iter().any(|v| v.is(word)))
+            {
+                return Err(format!("{at}: '{early}' is not known yet"));
+            }
+            let value = tokens(tables, &expand(value, &self.payload))?;
+            fields.push(format!("Field {{ place: {}, value: {value} }}", place(tables, at)?));
+        }
+        Ok(tables.list("FIELDS", fields))
+    }
+}
+
+struct Bodies;
+
+impl Bodies {
+    fn of(kinds: &[String]) -> Result<String, String> {
+        if let Some(odd) = kinds.iter().find(|kind| !["form", "json"].contains(&kind.as_str())) {
+            return Err(format!("bodies: no kind is called '{odd}'"));
+        }
+        let takes = |kind: &str| kinds.iter().any(|known| known == kind);
+        Ok(format!("Bodies {{ form: {}, json: {} }}", takes("form"), takes("json")))
+    }
+}
+
+fn binds(parts: &[String]) -> Result<String, String> {
+    let all = ["method", "path", "query", "body", "time"];
+    if let Some(odd) = parts.iter().find(|part| !all.contains(&part.as_str())) {
+        return Err(format!("binds: no part is called '{odd}'"));
+    }
+    let fields: Vec<String> =
+        all.iter().map(|part| format!("{part}: {}", parts.iter().any(|bound| bound == part))).collect();
+    Ok(format!("Binds {{ {} }}", fields.join(", ")))
+}
+
+/// The method as Rust and as the bit it has in a set.
+pub(crate) fn method(name: &str) -> Result<(&'static str, u8), String> {
+    match name {
+        "DELETE" => Ok(("Method::Delete", 0)),
+        "GET" => Ok(("Method::Get", 1)),
+        "PATCH" => Ok(("Method::Patch", 2)),
+        "POST" => Ok(("Method::Post", 3)),
+        "PUT" => Ok(("Method::Put", 4)),
+        other => Err(format!("'{other}' is not a method")),
+    }
+}
+
+fn kind(word: Option<&str>) -> Result<&'static str, String> {
+    match word {
+        None | Some("hmac") => Ok("Hmac"),
+        Some("ed25519") => Ok("Ed25519"),
+        Some("rsa") => Ok("Rsa"),
+        Some("p256") => Ok("P256"),
+        Some("secp256k1") => Ok("Secp256k1"),
+        Some(other) => Err(format!("when: no kind of key is called '{other}'")),
+    }
+}
+
+fn unit(word: &str) -> Result<&'static str, String> {
+    match word {
+        "s" => Ok("Seconds"),
+        "ms" => Ok("Millis"),
+        "us" => Ok("Micros"),
+        "ns" => Ok("Nanos"),
+        "iso_ms" => Ok("IsoMillis"),
+        "iso_s" => Ok("IsoSeconds"),
+        "iso_plain" => Ok("IsoPlain"),
+        "s_decimals" => Ok("Decimals"),
+        other => Err(format!("time: unknown unit '{other}'")),
+    }
+}
+
+fn place(tables: &mut Tables, text: &str) -> Result<String, String> {
+    let (kind, name) = match text.split_once(':') {
+        Some(("header", name)) => ("Header", name),
+        Some(("query", name)) => ("Query", name),
+        Some(("params", name)) => ("Params", name),
+        Some(("body", name)) => ("Body", name),
+        None if text == "headers" => return Ok("Place::Headers".into()),
+        _ => {
+            return Err(format!("'{text}' is not headers, header:NAME, query:NAME, params:NAME or body:NAME"));
+        }
+    };
+    Ok(format!("Place::{kind}({})", tables.name(name)))
+}
+
+impl TokenEntry {
+    fn is(&self, word: &str) -> bool {
+        matches!(self, TokenEntry::Word(known) if known == word)
+    }
+
+    fn word(&self) -> &str {
+        match self {
+            TokenEntry::Word(word) => word,
+            TokenEntry::Inner(_) => "",
+        }
+    }
+
+    fn is_literal(&self) -> bool {
+        matches!(self, TokenEntry::Word(word) if word.starts_with('='))
+    }
+
+    /// Whether the query is what its text begins with.
+    fn opens_with_query(&self) -> bool {
+        match self {
+            TokenEntry::Word(word) => word.trim_end_matches('&') == "query",
+            TokenEntry::Inner(map) => map.iter().any(|(function, inner)| {
+                let kept = ["decoded", "sorted", "upper", "json", "then&"].contains(&function.as_str());
+                kept && inner.first().is_some_and(TokenEntry::opens_with_query)
+            }),
+        }
+    }
+
+    /// Whether a function of this name is anywhere in it.
+    fn holds(&self, name: &str) -> bool {
+        match self {
+            TokenEntry::Word(_) => false,
+            TokenEntry::Inner(map) => map
+                .iter()
+                .any(|(function, inner)| function == name || inner.iter().any(|token| token.holds(name))),
+        }
+    }
+
+    fn holds_word(&self, wanted: &str) -> bool {
+        match self {
+            TokenEntry::Word(word) => word == wanted,
+            TokenEntry::Inner(map) => map.values().flatten().any(|token| token.holds_word(wanted)),
+        }
+    }
+
+    /// Whether the query, or the body, is anywhere in it.
+    fn speaks_of(&self, part: &str) -> bool {
+        match self {
+            TokenEntry::Word(word) => {
+                word.trim_matches(['?', '&']) == part
+                    || ((word.starts_with("field") || word.starts_with("number:")) && part == "body")
+            }
+            TokenEntry::Inner(map) => map.values().flatten().any(|token| token.speaks_of(part)),
+        }
+    }
+
+    fn copy(&self) -> TokenEntry {
+        match self {
+            TokenEntry::Word(word) => TokenEntry::Word(word.clone()),
+            TokenEntry::Inner(map) => TokenEntry::Inner(
+                map.iter()
+                    .map(|(name, inner)| (name.clone(), inner.iter().map(TokenEntry::copy).collect()))
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// A header's value that the next token follows without anything between may only hold digits: otherwise it could be the
+/// beginning of what follows.
+fn close(message: &mut [TokenEntry], until: usize) {
+    for at in 0..until {
+        let followed = message.get(at + 1).is_some_and(|next| !next.is_literal());
+        match &mut message[at] {
+            TokenEntry::Word(word) if followed && word.starts_with("header:") => {
+                *word = word.replacen("header", "digits", 1)
+            }
+            TokenEntry::Word(_) => {}
+            TokenEntry::Inner(map) => map.values_mut().for_each(|inner| {
+                let all = inner.len();
+                close(inner, all);
+            }),
+        }
+    }
+}
+
+/// The tokens with those of `payload` in the place of that word.
+fn expand(tokens: &[TokenEntry], payload: &[TokenEntry]) -> Vec<TokenEntry> {
+    let mut all = Vec::new();
+    for token in tokens {
+        match token {
+            TokenEntry::Word(word) if word == "payload" => all.extend(payload.iter().map(TokenEntry::copy)),
+            TokenEntry::Word(_) => all.push(token.copy()),
+            TokenEntry::Inner(map) => all.push(TokenEntry::Inner(
+                map.iter().map(|(name, inner)| (name.clone(), expand(inner, payload))).collect(),
+            )),
+        }
+    }
+    all
+}
+
+fn tokens(tables: &mut Tables, entries: &[TokenEntry]) -> Result<String, String> {
+    let list: Result<Vec<String>, String> = entries.iter().map(|entry| token(tables, entry)).collect();
+    Ok(tables.list("TOKENS", list?))
+}
+
+fn token(tables: &mut Tables, entry: &TokenEntry) -> Result<String, String> {
+    let word = match entry {
+        TokenEntry::Word(word) => word.as_str(),
+        TokenEntry::Inner(map) => match map.iter().collect::<Vec<_>>()[..] {
+            [(name, inner)] => {
+                let function = match name.as_str() {
+                    "md5" => "Md5",
+                    "sha256" => "Sha256",
+                    "sha384" => "Sha384",
+                    "sha512" => "Sha512",
+                    "keccak256" => "Keccak256",
+                    "hex" => "Hex",
+                    "base64" => "Base64",
+                    "base64url" => "Base64Url",
+                    "upper" => "Upper",
+                    "decoded" => "Decoded",
+                    "sorted" => "Sorted",
+                    "json" => "Json",
+                    "after#" => "After(b'#')",
+                    "after0" => "After(0)",
+                    "then&" => "AndThen",
+                    "tagged" => "Tagged",
+                    "unhex" => "Unhex",
+                    "be64" => "Be64",
+                    "word" => "Word",
+                    "msgpack" => "Msgpack",
+                    "form" => "Form",
+                    "rawform" => "RawForm",
+                    "commas" => "Commas",
+                    "flat" => "Flat",
+                    "ordered" => "Ordered",
+                    other => return Err(format!("message: no function is called '{other}'")),
+                };
+                return Ok(format!("Token::Of(Function::{function}, {})", tokens(tables, inner)?));
+            }
+            _ => return Err("message: one function to a table".into()),
+        },
+    };
+    Ok(match word {
+        "method" => "Token::Method".into(),
+        "host" => "Token::Host".into(),
+        "origin" => "Token::Origin".into(),
+        "path" => "Token::Path".into(),
+        "path/last" => "Token::LastSegment".into(),
+        "query" => "Token::Query".into(),
+        "?query" => "Token::MarkedQuery".into(),
+        "query&" => "Token::QueryAnd".into(),
+        "body" => "Token::Body".into(),
+        "time" => "Token::Time".into(),
+        "nonce" => "Token::Nonce".into(),
+        "key" => "Token::Key".into(),
+        "uid" => "Token::Uid".into(),
+        "name" => "Token::EndpointName".into(),
+        "signature" => "Token::Signature".into(),
+        _ => match (word.strip_prefix('='), word.split_once(':'), word.split_once('+')) {
+            (Some(text), ..) => format!("Token::Literal({})", tables.name(text)),
+            (_, Some(("digits", name)), _) => format!("Token::Digits({})", tables.name(name)),
+            (_, Some(("header", name)), _) => format!("Token::Header({})", tables.name(name)),
+            (_, Some(("number", name)), _) => format!("Token::Number({})", tables.name(name)),
+            (_, Some(("field?", name)), _) => format!("Token::OptionalField({})", tables.name(name)),
+            (_, Some(("field", name)), _) => format!("Token::Field({})", tables.name(name)),
+            (.., Some(("time", later))) => {
+                let later: u32 = later.parse().map_err(|_| format!("message: '{word}' adds no number"))?;
+                format!("Token::TimeLater({later})")
+            }
+            _ => return Err(format!("message: no token is called '{word}'")),
+        },
+    })
+}
