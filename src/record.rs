@@ -17,6 +17,7 @@ pub struct Record {
     secret: Range<usize>,
     key: Option<Range<usize>>,
     passphrase: Option<Range<usize>>,
+    uid: Option<Range<usize>>,
     /// What the secret may be used for.
     pub grants: Grants,
     /// How far the time of a request may be from the clock, if the record says.
@@ -34,6 +35,7 @@ impl Record {
             secret: 0..0,
             key: None,
             passphrase: None,
+            uid: None,
             grants: Grants::DEFAULT,
             skew: None,
             users: ([0; MOST_USERS], 0),
@@ -53,7 +55,10 @@ impl Record {
                 return Err("the secret begins with white space");
             }
         }
-        if payload[record.secret.clone()].iter().any(|b| *b == 0 || *b == b'\r') {
+        let secret = &payload[record.secret.clone()];
+        // A private key may have the lines of a Windows file.
+        let lines = secret.starts_with(b"-----BEGIN");
+        if secret.iter().any(|b| *b == 0 || *b == b'\r' && !lines) {
             return Err("the secret holds a control character");
         }
         if record.secret.is_empty() {
@@ -69,6 +74,7 @@ impl Record {
             key: self.key.as_ref().map(text),
             secret: &payload[self.secret.clone()],
             passphrase: self.passphrase.as_ref().map(text),
+            uid: self.uid.as_ref().map(text),
         }
     }
 
@@ -83,7 +89,7 @@ impl Record {
     }
 
     fn parse_object(&mut self, payload: &mut [u8], names: &mut Names) -> Result<(), &'static str> {
-        let (mut secret, mut key, mut passphrase) = (None, None, None);
+        let (mut secret, mut key, mut passphrase, mut uid) = (None, None, None, None);
         let (mut allow, mut users) = (None, None);
         let mut cursor = Cursor::new(payload, names);
         cursor.object(&mut |cursor, name| {
@@ -91,7 +97,7 @@ impl Record {
                 (b"secret", Value::String(text)) => secret = Some(text),
                 (b"key", Value::String(text)) => key = Some(text),
                 (b"passphrase", Value::String(text)) => passphrase = Some(text),
-                (b"uid", Value::String(_)) => {}
+                (b"uid", Value::String(text)) => uid = Some(text),
                 (b"allow", Value::Nested(list)) => allow = Some(list),
                 (b"users", Value::Nested(list)) => users = Some(list),
                 (b"skew", Value::Number(number)) => self.skew = Some(Skew::Seconds(whole(&payload[number])?)),
@@ -123,11 +129,12 @@ impl Record {
         self.secret = secret.map(&mut read).ok_or("the record has no secret")?;
         self.key = key.map(&mut read);
         self.passphrase = passphrase.map(&mut read);
+        self.uid = uid.map(&mut read);
         let odd = |span: &Option<Range<usize>>| {
             span.as_ref().is_some_and(|span| payload[span.clone()].iter().any(u8::is_ascii_control))
         };
-        if odd(&self.key) || odd(&self.passphrase) {
-            return Err("the record's key or passphrase holds a control character");
+        if odd(&self.key) || odd(&self.passphrase) || odd(&self.uid) {
+            return Err("the record's key, passphrase or uid holds a control character");
         }
         Ok(())
     }
@@ -195,6 +202,7 @@ mod tests {
         .unwrap();
         let credentials = record.credentials(&payload);
         assert_eq!((credentials.key, credentials.passphrase), (Some("key"), Some("p\"q")));
+        assert_eq!(credentials.uid, Some("memo"));
         assert_eq!(credentials.secret, b"a/b\n");
         assert_eq!(record.grants.to_string(), "read withdraw");
         assert_eq!(record.skew, Some(Skew::Seconds(5)));

@@ -11,17 +11,19 @@ use crate::protocol::{
 use crate::record;
 use nix::errno::Errno;
 use signbox_exchanges::json::Names;
-use signbox_exchanges::{Clock, Parts, Place, Scratch, Signed, Skew, scan};
-use signbox_sandbox::{self as sandbox, Choice, Level, Memory, Vault, Walls};
+use signbox_exchanges::{Clock, Exchange, KeyKind, Parts, Place, Scratch, Signed, Skew, scan};
+use signbox_sandbox::{self as sandbox, Choice, Deep, Level, Memory, Vault, Walls};
 use std::io::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
 use std::ops::Range;
 
 mod held;
 mod keys;
+mod unique;
 
 use held::Held;
 pub use keys::parse_handle;
 use keys::{Slot, find_keys};
+use unique::Unique;
 
 /// How a signer is started.
 #[derive(Debug)]
@@ -45,7 +47,9 @@ pub fn serve(options: &Options) -> Result<std::convert::Infallible, String> {
     let prepared = sandbox::prepare().map_err(|error| error.to_string())?;
     sandbox::install_panic_hook();
     let keys = find_keys(options)?;
-    let memory = Memory::map(options.memory).map_err(|error| error.to_string())?;
+    let deep = keys.iter().any(|slot| takes_private_keys(slot.exchange));
+    let memory = if deep { Memory::map_with_deep_stack(options.memory) } else { Memory::map(options.memory) };
+    let memory = memory.map_err(|error| error.to_string())?;
     let mut signer = Signer::new(options, keys, memory.level(), prepared.born_undumpable);
     blocking()?;
     let failed = memory.run(|vault| {
@@ -61,6 +65,11 @@ pub fn serve(options: &Options) -> Result<std::convert::Infallible, String> {
         }
     });
     Err(failed)
+}
+
+/// Whether a key of this exchange can be a private key: signatures with those need the deep stack.
+fn takes_private_keys(exchange: &Exchange) -> bool {
+    exchange.kinds.iter().any(|kind| *kind != KeyKind::Hmac)
 }
 
 /// Takes O_NONBLOCK off the input and the output: behind the walls nothing can wait for a descriptor.
@@ -89,12 +98,13 @@ struct Signer {
     uid: u32,
     input: Vec<u8>,
     out: Vec<u8>,
-    /// How much longer than its line an answer can be.
+    /// How much longer than four times its line an answer can be.
     answer_room: usize,
     line: protocol::Scratch,
     parts: Scratch,
     signed: Signed,
     names: Names,
+    unique: Unique,
     stdin: Stdin,
     stdout: Stdout,
     stderr: Stderr,
@@ -122,12 +132,13 @@ impl Signer {
             walls: None,
             uid: nix::unistd::getuid().as_raw(),
             input: vec![0; 2 * LONGEST_LINE],
-            out: Vec::with_capacity(2 * LONGEST_LINE + 2 * answer_room),
+            out: Vec::with_capacity(5 * LONGEST_LINE + 2 * answer_room),
             answer_room,
             line: protocol::Scratch::default(),
             parts: Scratch::default(),
             signed: Signed::with_capacity(LONGEST_LINE + ANSWER_ROOM),
             names: Names::new(),
+            unique: Unique::default(),
             stdin: stdin(),
             stdout: stdout(),
             stderr: stderr(),
@@ -159,7 +170,7 @@ impl Signer {
                 done = newline + 1;
             }
             loop {
-                let answered = vault.wiped(|page| self.answer(page, done..filled));
+                let answered = vault.wiped(|page, deep| self.answer(page, deep, done..filled));
                 done += answered.bytes;
                 if let Err(errno) = self.flush() {
                     return self.fail("cannot write answers", errno);
@@ -220,11 +231,12 @@ impl Signer {
     }
 
     /// Answers the whole lines in this part of the input while there is room for an answer.
-    fn answer(&mut self, page: &mut [u8], part: Range<usize>) -> Answered {
-        let mut held = Held::nothing(page);
+    fn answer(&mut self, page: &mut [u8], deep: &mut Deep, part: Range<usize>) -> Answered {
+        let mut held = Held::nothing(page, deep);
         let mut at = part.start;
         while let Some(len) = scan::find(&self.input[at..part.end], b'\n') {
-            if self.out.len() + len + self.answer_room > self.out.capacity() {
+            // A payload header holds the body once more, as base64; an escape is three characters for one.
+            if self.out.len() + 4 * len + self.answer_room > self.out.capacity() {
                 return Answered { bytes: at - part.start, more: true };
             }
             self.answer_line(at..at + len, &mut held);
@@ -245,24 +257,24 @@ impl Signer {
                 protocol::write_error(out, id, unreadable.code, format_args!("{}", unreadable.text));
             }
             Ok(question) if question.op == Op::Hello => self.hello(&question, place, held),
-            Ok(question) => self.sign_or_check(&question, place, held),
+            // Few requests have many headers, and room for them takes much of the stack.
+            Ok(question) if scratch.headers() <= 8 => self.sign_or_check::<8>(&question, place, held),
+            Ok(question) => self.sign_or_check::<MOST_HEADERS>(&question, place, held),
         }
     }
 
-    fn sign_or_check(&mut self, question: &Question, place: Range<usize>, held: &mut Held<'_>) {
+    #[inline(never)]
+    fn sign_or_check<const HEADERS: usize>(
+        &mut self,
+        question: &Question,
+        place: Range<usize>,
+        held: &mut Held<'_>,
+    ) {
         let Signer { slots, input, out, line: scratch, parts, signed, names, .. } = self;
         let line = protocol::text(&input[place]);
         let id = line[question.id.clone()].as_bytes();
-        // Few requests have many headers, and room that is not used costs time to clear.
-        let (mut few, mut many);
-        let room = if scratch.headers() <= 8 {
-            few = [("", ""); 8];
-            &mut few[..]
-        } else {
-            many = [("", ""); MOST_HEADERS];
-            &mut many[..]
-        };
-        let request = question.request(line, scratch, room);
+        let mut room = [("", ""); HEADERS];
+        let request = question.request(line, scratch, &mut room);
         let handle = question.key(line);
         let mut refuse =
             |code, text: std::fmt::Arguments<'_>| protocol::write_error(out, Some(id), code, text);
@@ -272,7 +284,7 @@ impl Signer {
             return refuse(Code::NoSuchKey, text);
         };
         let slot = &mut slots[at];
-        let parts = match Parts::of(&request, parts) {
+        let parts = match Parts::of(slot.exchange, &request, parts) {
             Ok(parts) => parts,
             Err(wrong) => return refuse(Code::BadRequest, format_args!("{wrong}")),
         };
@@ -295,7 +307,7 @@ impl Signer {
         let had_body = request.body.is_some();
         if decision.endpoint.is_some_and(|endpoint| endpoint.key_only) {
             let header = match slot.exchange.schemes[0].key {
-                Place::Header(name) => credentials.key.map(|key| (name, key)),
+                Some(Place::Header(name)) => credentials.key.map(|key| (name.text(), key)),
                 _ => None,
             };
             return write_unsigned(out, id, &parts, had_body, header);
@@ -307,13 +319,17 @@ impl Signer {
                 Some(fixed) => self.skew.map_or(fixed, |asked| fixed.narrower(asked)),
                 None => self.skew.unwrap_or(Skew::DEFAULT),
             },
+            unique: self.unique.next(),
         };
-        match slot.exchange.sign(&parts, &credentials, &mut held.keyed, &clock, signed) {
+        let exchange = slot.exchange;
+        let private = takes_private_keys(exchange) && exchange.kind(&credentials) != KeyKind::Hmac;
+        let mut sign = || exchange.sign(&parts, &credentials, &mut held.keyed, &clock, signed);
+        match if private { held.deep.run(sign) } else { sign() } {
             Ok(()) => {
                 slot.last = signed.stamp.value;
                 write_signed(out, id, &parts, had_body, signed, &credentials);
             }
-            Err(signbox_exchanges::Error::Request(wrong)) => {
+            Err(wrong @ (signbox_exchanges::Error::Request(_) | signbox_exchanges::Error::Field(..))) => {
                 refuse(Code::BadRequest, format_args!("{wrong}"))
             }
             Err(signbox_exchanges::Error::Stale(wrong)) => {
@@ -321,7 +337,7 @@ impl Signer {
             }
             Err(signbox_exchanges::Error::Secret(wrong)) => refuse(
                 Code::Unavailable,
-                format_args!("{wrong}, which {} needs; add '{handle}' again", slot.exchange.name),
+                format_args!("{wrong} ({}); add '{handle}' again", slot.exchange.name),
             ),
         }
     }

@@ -49,16 +49,13 @@ pub fn write_signed(
     credentials: &Credentials<'_>,
 ) {
     begin_request(out, id, parts);
-    if !signed.query.is_empty() {
-        out.push(b'?');
-        json::escape(&signed.query, out);
-    }
+    out.extend_from_slice(signed.mark(parts).as_bytes());
+    json::escape(&signed.query, out);
     out.extend_from_slice(b"\",\"headers\":{");
-    let mut set = signed.headers(credentials);
+    let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
     let mut first = true;
     for &(name, value) in parts.headers {
-        let new = set.iter_mut().find(|set| set.is_some_and(|(set, _)| set.eq_ignore_ascii_case(name)));
-        match new.and_then(Option::take) {
+        match signed.headers(credentials).find(|(set, _)| same(set, name)) {
             Some((_, new)) => write_header(out, &mut first, name, new),
             // A client that has counted the body would send the wrong length.
             None if name.eq_ignore_ascii_case("content-length") => {
@@ -72,8 +69,10 @@ pub fn write_signed(
             None => write_header(out, &mut first, name, value),
         }
     }
-    for (name, value) in set.into_iter().flatten() {
-        write_header(out, &mut first, name, value);
+    for (name, value) in signed.headers(credentials) {
+        if !parts.headers.iter().any(|(given, _)| same(given, &name)) {
+            write_header(out, &mut first, &name, value);
+        }
     }
     write_body(out, (had_body || !signed.body.is_empty()).then_some(signed.body.as_str()));
 }
@@ -87,10 +86,8 @@ pub fn write_unsigned(
     key: Option<(&str, &str)>,
 ) {
     begin_request(out, id, parts);
-    if !parts.query.is_empty() {
-        out.push(b'?');
-        json::escape(parts.query, out);
-    }
+    out.extend_from_slice(if parts.marked { b"?" } else { b"" });
+    json::escape(parts.query, out);
     out.extend_from_slice(b"\",\"headers\":{");
     let (mut first, mut key) = (true, key);
     for (name, value) in parts.headers {
@@ -100,7 +97,7 @@ pub fn write_unsigned(
     if let Some((name, value)) = key {
         write_header(out, &mut first, name, value);
     }
-    write_body(out, had_body.then_some(parts.body));
+    write_body(out, had_body.then_some(parts.sent.unwrap_or("")));
 }
 
 /// Writes what was decided on a request.

@@ -6,6 +6,7 @@ use crate::record::Record;
 use signbox_exchanges::Keyed;
 use signbox_exchanges::json::Names;
 use signbox_keyring::{self as keyring, Secret};
+use signbox_sandbox::Deep;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,6 +15,8 @@ pub(super) struct Held<'page> {
     pub(super) secret: Secret<'page>,
     pub(super) of: Option<(usize, Record)>,
     pub(super) keyed: Keyed,
+    /// For signatures that need more stack than there is here.
+    pub(super) deep: &'page mut Deep,
     /// The time at which the lines came, in nanoseconds since 1970.
     pub(super) now_ns: u64,
 }
@@ -63,8 +66,8 @@ impl fmt::Display for Trouble<'_> {
 
 impl<'page> Held<'page> {
     /// No payload yet.
-    pub(super) fn nothing(page: &'page mut [u8]) -> Self {
-        Held { secret: Secret::empty(page), of: None, keyed: Keyed::default(), now_ns: now_ns() }
+    pub(super) fn nothing(page: &'page mut [u8], deep: &'page mut Deep) -> Self {
+        Held { secret: Secret::empty(page), of: None, keyed: Keyed::default(), deep, now_ns: now_ns() }
     }
 
     /// The record of a key, read from the kernel unless an earlier line of this batch did.

@@ -26,7 +26,7 @@ pub(super) fn find_keys(options: &Options) -> Result<Vec<Slot>, String> {
     let mut slots = Vec::with_capacity(handles.len());
     for handle in handles {
         let (exchange, label) = parse_handle(handle)?;
-        let description = keyring::description(handle.split('/').next().unwrap_or(exchange.id), label);
+        let description = keyring::description(handle.split('/').next().unwrap_or(exchange.id.text()), label);
         let found = if grouped { keyring::find_group(&description) } else { Ok(None) };
         let (key, mut mode) = match found.map_err(|error| error.to_string())? {
             Some(key) => (key, "group"),
@@ -69,5 +69,8 @@ pub fn parse_handle(handle: &str) -> Result<(&'static Exchange, &str), String> {
     })?;
     let exchange = exchange(id)
         .ok_or_else(|| format!("no exchange is called '{id}'; 'signbox exchanges' lists those there are"))?;
+    if let Some(why) = exchange.unsignable {
+        return Err(format!("nothing can be signed for {}: {why}", exchange.name));
+    }
     Ok((exchange, label))
 }

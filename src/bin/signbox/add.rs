@@ -4,6 +4,9 @@ mod payload;
 mod plan;
 mod source;
 
+pub(crate) use plan::Plan;
+pub(crate) use source::Secrets;
+
 use crate::cli::Add;
 use crate::error::Error;
 use crate::keys;
@@ -12,7 +15,7 @@ use crate::prompt::Unanswered;
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use plan::{Home, Plan};
+use plan::Home;
 use signbox_exchanges::json::Names;
 use signbox_keyring::{self as keyring, Entry, Key, Keyring, State};
 use signbox_sandbox::{Choice, Memory};
@@ -21,16 +24,27 @@ use std::process::ExitCode;
 
 pub(crate) fn run(args: &Add) -> Result<ExitCode, Error> {
     shut_memory()?;
-    let plan = Plan::of(args)?;
-    let before = plan.there_already()?;
-    let memory = Memory::map(Choice::Auto).map_err(Error::new)?;
+    let plan = Plan::of(&args.handle, &args.keep, args.passphrase)?;
     plan.warn();
-    let source = Source::open(args)?;
+    plan.warn_of_the_missing();
+    keep(&plan, |typed| Source::open(args)?.read(&plan, typed))
+}
+
+/// Gives the kernel a key whose secret parts `secrets` writes into locked memory, and says what was done.
+pub(crate) fn keep(
+    plan: &Plan<'_>,
+    secrets: impl for<'t> FnOnce(&'t mut [u8]) -> Result<Secrets<'t>, Unanswered>,
+) -> Result<ExitCode, Error> {
+    let before = plan.there_already()?;
+    let memory = Memory::map_with_deep_stack(Choice::Auto).map_err(Error::new)?;
     let mut names = Names::new();
-    match memory.run(|vault| store(&plan, source, vault.page(), &mut names)) {
+    // The other stack is only as long as a signer for HMAC needs it.
+    let stored =
+        memory.run(|vault| vault.wiped(|page, deep| deep.run(|| store(plan, secrets, page, &mut names))));
+    match stored {
         Ok(key) => {
-            let left = set_timeout(&plan, key, before.as_ref())?;
-            tell(&plan, key, before.as_ref(), left)?;
+            let left = set_timeout(plan, key, before.as_ref())?;
+            tell(plan, key, before.as_ref(), left)?;
             Ok(ExitCode::SUCCESS)
         }
         Err(Unanswered::Failed(error)) => Err(error),
@@ -42,7 +56,7 @@ pub(crate) fn run(args: &Add) -> Result<ExitCode, Error> {
 }
 
 /// Keeps other processes of the user, and core files, from what is typed; before anything else is done.
-fn shut_memory() -> Result<(), Error> {
+pub(crate) fn shut_memory() -> Result<(), Error> {
     prctl::set_dumpable(false)
         .map_err(|error| Error::new(format_args!("cannot become non-dumpable: {error}")))?;
     // A limit of 0 lets a core be piped to a program, 1 does not.
@@ -52,13 +66,18 @@ fn shut_memory() -> Result<(), Error> {
     }
 }
 
-/// Reads the secret, makes the record, checks it as a signer will read it, and gives it to the kernel.
+/// Has the secret written, makes the record, checks it as a signer will read it, and gives it to the kernel.
 ///
 /// Runs on the stack in locked memory, and uses `page` for everything that holds the secret.
-fn store(plan: &Plan<'_>, source: Source, page: &mut [u8], names: &mut Names) -> Result<Key, Unanswered> {
+fn store(
+    plan: &Plan<'_>,
+    secrets: impl for<'t> FnOnce(&'t mut [u8]) -> Result<Secrets<'t>, Unanswered>,
+    page: &mut [u8],
+    names: &mut Names,
+) -> Result<Key, Unanswered> {
     let (typed, rest) = page.split_at_mut(TYPED);
     let (record, scratch) = rest.split_at_mut(rest.len() / 2);
-    let secrets = source.read(plan, typed)?;
+    let secrets = secrets(typed)?;
     secrets.check(plan.handle.exchange)?;
     let length = payload::write(plan, &secrets, record)?;
     let (record, copy) = (&record[..length], &mut scratch[..length]);

@@ -1,7 +1,7 @@
 //! The command line: what can be typed, its help, and one `match` to the module that does it. No logic.
 
 use crate::error::Error;
-use crate::{add, check, demo, doctor, exchanges, list, remove, revoke, run, show, sign, timeout};
+use crate::{add, check, demo, doctor, exchanges, keygen, list, remove, revoke, run, show, sign, timeout};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -37,6 +37,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Add(Add),
+    Keygen(Keygen),
     List(List),
     Show(Show),
     Revoke(Revoke),
@@ -55,6 +56,7 @@ impl Cli {
     pub(crate) fn run(&self) -> Result<ExitCode, Error> {
         match &self.command {
             Command::Add(args) => add::run(args),
+            Command::Keygen(args) => keygen::run(args),
             Command::List(args) => list::run(args),
             Command::Show(args) => show::run(args),
             Command::Revoke(args) => revoke::run(args),
@@ -81,6 +83,7 @@ Examples:
   signbox add kraken/tax --key 8XYZ --allow read             a key that can only read
   signbox add okx/main --key a1b2-c3 --timeout 8h            asks for secret and passphrase; gone after 8 hours
   signbox add kraken/main --secret-fd 3 3< secret.txt        no terminal; the file's first line is the secret
+  signbox add binance/ed --key vmPU --secret-fd 3 3< key.pem a private key: Ed25519, RSA or P-256, as the exchange takes
   sudo signbox add binance/main --key vmPU --users alice     a group key: alice's bots sign, none can read it
 
 Next to keyctl: 'keyctl padd user signbox:binance:main @s < secret.txt' stores a bare secret, which may read,
@@ -88,12 +91,54 @@ trade and cancel; the request must then carry the API key.")]
 pub(crate) struct Add {
     /// The key's name, EXCHANGE/LABEL
     pub(crate) handle: String,
-    /// The API key, the public half that the exchange shows
-    #[arg(long, value_name = "API_KEY")]
-    pub(crate) key: Option<String>,
     /// Ask for a passphrase as well (always asked for where the exchange has one)
     #[arg(long)]
     pub(crate) passphrase: bool,
+    /// Read the secret from this descriptor instead of the terminal, and the passphrase from its second line
+    #[arg(long, value_name = "FD")]
+    pub(crate) secret_fd: Option<i32>,
+    #[command(flatten)]
+    pub(crate) keep: Keep,
+}
+
+/// Draw a new private key and put it into the kernel keyring
+///
+/// Prints the public half, to be pasted where the exchange asks for one. The private half is drawn in locked memory, goes
+/// from there to the kernel, and stands nowhere else: there is no copy, so when the key is gone a new one is made.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  signbox keygen revolutx/main                            prints the public key (PEM)
+  signbox keygen backpack/tax --allow read                a key that can only read
+  sudo signbox keygen backpack/main --users alice         a group key: alice's bots sign, none can read it")]
+pub(crate) struct Keygen {
+    /// The key's name, EXCHANGE/LABEL
+    pub(crate) handle: String,
+    /// The kind of key [default: the one that the exchange takes, ed25519 first]
+    #[arg(long = "type", value_enum, value_name = "KIND")]
+    pub(crate) kind: Option<KeyType>,
+    #[command(flatten)]
+    pub(crate) keep: Keep,
+}
+
+/// The kinds of private keys that are drawn here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyType {
+    /// Ed25519
+    Ed25519,
+    /// ECDSA on P-256, also called ES256
+    P256,
+}
+
+/// What is fixed when a key is added: what goes with it, what it may be used for, and where it is kept.
+#[derive(Debug, Args)]
+pub(crate) struct Keep {
+    /// The API key, the public half that the exchange shows
+    #[arg(long, value_name = "API_KEY")]
+    pub(crate) key: Option<String>,
+    /// The account number, client id or memo, where the exchange has one
+    #[arg(long, value_name = "UID")]
+    pub(crate) uid: Option<String>,
     /// What the key may be used for: read, trade, cancel, transfer, withdraw, admin, unknown, raw, login
     #[arg(long, value_name = "GRANT", num_args = 1.., value_delimiter = ',', default_values = ["read", "trade", "cancel"])]
     pub(crate) allow: Vec<String>,
@@ -103,9 +148,6 @@ pub(crate) struct Add {
     /// Where to keep it [default: session]
     #[arg(long, value_enum, value_name = "KEYRING")]
     pub(crate) keyring: Option<Ring>,
-    /// Read the secret from this descriptor instead of the terminal, and the passphrase from its second line
-    #[arg(long, value_name = "FD")]
-    pub(crate) secret_fd: Option<i32>,
     /// As root: make a group key that these users' bots can use and none of them can read
     #[arg(long, value_name = "USER", num_args = 1.., value_delimiter = ',', conflicts_with = "keyring")]
     pub(crate) users: Vec<String>,

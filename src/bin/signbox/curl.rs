@@ -3,13 +3,15 @@
 use crate::error::Error;
 use serde_json::Value;
 use signbox::signer::parse_handle;
+use signbox_exchanges::Exchange;
 
 /// The lines for `curl --config -`. A URL that begins with the path goes to the first host of the key's exchange.
 pub(crate) fn config(request: &Value, handle: &str) -> Result<String, Error> {
     let text = |name: &str| request[name].as_str();
     let (method, url) = (text("method").unwrap_or("GET"), text("url").unwrap_or("/"));
+    let (exchange, _) = parse_handle(handle).map_err(Error::new)?;
     let url = match url.strip_prefix('/') {
-        Some(_) => format!("https://{}{url}", first_host(handle)?),
+        Some(_) => format!("https://{}{url}", first_host(exchange)?),
         None => url.to_owned(),
     };
     // The signer signs for http:// only to this machine. A redirect is never followed: that is curl's default.
@@ -21,15 +23,14 @@ pub(crate) fn config(request: &Value, handle: &str) -> Result<String, Error> {
     for (name, value) in request["headers"].as_object().into_iter().flatten() {
         lines.push(format!("header = {}", quoted(&header(name, value.as_str().unwrap_or("")))?));
     }
-    lines.extend(body_lines(request, method)?);
+    lines.extend(body_lines(request, method, exchange)?);
     Ok(lines.join("\n") + "\n")
 }
 
-fn first_host(handle: &str) -> Result<&'static str, Error> {
-    let (exchange, _) = parse_handle(handle).map_err(Error::new)?;
+fn first_host(exchange: &Exchange) -> Result<&'static str, Error> {
     let none =
         || Error::new(format_args!("the catalogue has no host for {}; give the whole URL", exchange.name));
-    exchange.hosts.first().copied().ok_or_else(none)
+    exchange.hosts.first().map(|host| host.text()).ok_or_else(none)
 }
 
 /// curl takes `Name:` for the wish to leave the header out, and `Name;` for an empty one.
@@ -37,13 +38,16 @@ fn header(name: &str, value: &str) -> String {
     if value.is_empty() { format!("{name};") } else { format!("{name}: {value}") }
 }
 
-fn body_lines(request: &Value, method: &str) -> Result<Vec<String>, Error> {
+fn body_lines(request: &Value, method: &str, exchange: &Exchange) -> Result<Vec<String>, Error> {
     let is_type = |name: &String| name.eq_ignore_ascii_case("content-type");
     let typed = request["headers"].as_object().is_some_and(|headers| headers.keys().any(is_type));
     // What curl would call every body.
     const FORM: &str = "Content-Type: application/x-www-form-urlencoded";
     let (body, kind) = match request["body"].as_str() {
-        Some(body) if body.starts_with(['{', '[']) => (body, "Content-Type: application/json"),
+        // Base64 of JSON is sent as what it holds.
+        Some(body) if body.starts_with(['{', '[']) || exchange.carrier_body => {
+            (body, "Content-Type: application/json")
+        }
         Some(body) => (body, FORM),
         // Without its length, some servers do not take a request that could have a body.
         None if ["POST", "PUT", "PATCH"].contains(&method) => ("", "Content-Type:"),

@@ -5,7 +5,9 @@ use crate::error::Error;
 use crate::output::print;
 use crate::{keys, show};
 use serde_json::{Value, json};
-use signbox_exchanges::{Class, Endpoint, Exchange, SecretEncoding, Shape, When, catalogue, exchange};
+use signbox_exchanges::{
+    Binds, Class, Endpoint, Exchange, KeyKind, Name, SecretEncoding, Shape, When, catalogue, exchange,
+};
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
@@ -29,29 +31,51 @@ pub(crate) fn run(args: &Exchanges) -> Result<ExitCode, Error> {
 }
 
 fn overview() -> String {
-    let rows: Vec<_> = catalogue()
-        .iter()
+    let signable = catalogue().iter().filter(|exchange| exchange.unsignable.is_none());
+    let rows: Vec<_> = signable
         .map(|exchange| {
             let binds: Vec<_> = exchange.binds.names().collect();
             let count = endpoints(exchange).count();
-            let mut notes: Vec<&str> = exchange.historical.into_iter().collect();
-            notes.extend((!exchange.binds.path).then_some("path not covered"));
-            notes.extend(exchange.passphrase.then_some("has a passphrase"));
             [
-                exchange.id.to_owned(),
-                exchange.name.to_owned(),
+                exchange.id.to_string(),
+                exchange.name.to_string(),
                 binds.join(" "),
                 count.to_string(),
-                notes.join("; "),
+                notes(exchange).join("; "),
             ]
         })
         .collect();
     let mut text = keys::table(["ID", "NAME", "A SIGNATURE COVERS", "ENDPOINTS", "NOTES"], &rows);
     text.push_str(
         "\npath not covered: a signature is not tied to its path, so parameters that would fit an endpoint that is not \
-         granted are refused.\n'signbox exchanges ID' shows one in full.\n",
+         granted are refused.\nnothing covered: one signature is good for everything, so every class that can do harm must \
+         be granted.\n'signbox exchanges ID' shows one in full; signbox-exchanges(7) says what a signature leaves open.\n\n\
+         cannot be signed for:\n",
     );
+    for exchange in catalogue() {
+        if let Some(why) = exchange.unsignable {
+            let _ = writeln!(text, "  {}: {why}", exchange.id);
+        }
+    }
     text
+}
+
+/// What is worth knowing about an exchange before its key is added.
+fn notes(exchange: &Exchange) -> Vec<&'static str> {
+    let somewhere = |holds: fn(&Binds) -> bool| exchange.schemes.iter().any(|scheme| holds(&scheme.binds));
+    let mut notes: Vec<&str> = exchange.historical.map(Name::text).into_iter().collect();
+    if somewhere(covers_nothing) {
+        notes.push("nothing covered");
+    } else if somewhere(|binds| !binds.path) {
+        notes.push("path not covered");
+    }
+    notes.extend(exchange.passphrase.then_some("has a passphrase"));
+    notes.extend(exchange.uid.then_some("has a uid"));
+    notes
+}
+
+fn covers_nothing(binds: &Binds) -> bool {
+    !(binds.path || binds.query || binds.body)
 }
 
 fn detail(exchange: &Exchange) -> String {
@@ -60,19 +84,37 @@ fn detail(exchange: &Exchange) -> String {
         let _ = writeln!(text, "  {name:<13}{value}");
     };
     if let Some(why) = exchange.historical {
-        line("closed", why);
+        line("closed", &why);
     }
-    line("hosts", &exchange.hosts.join(" "));
     if !exchange.aliases.is_empty() {
-        line("also called", &exchange.aliases.join(" "));
+        line("also called", &exchange.aliases.texts().join(" "));
     }
-    line("secret", if exchange.secret == SecretEncoding::Base64 { "base64" } else { "text, as it is shown" });
+    if let Some(why) = exchange.unsignable {
+        line("not signed", &why);
+        return text;
+    }
+    line("hosts", &exchange.hosts.texts().join(" "));
+    line("secret", &secrets(exchange).join("; or "));
     line("passphrase", if exchange.passphrase { "yes" } else { "no" });
-    line("a signature", &show::covered(exchange));
-    if !exchange.binds.path {
-        line("", "not tied to its path: parameters that fit an ungranted endpoint are refused");
+    line("uid", if exchange.uid { "yes" } else { "no" });
+    line("a signature", &show::covered(&exchange.binds));
+    for (paths, binds) in exceptions(exchange) {
+        line("", &format!("at {paths}: {}", show::covered(&binds)));
     }
-    if exchange.shapeless().next().is_some() {
+    let harm = exchange.shapes.iter().map(|shape| shape.class);
+    if covers_nothing(&exchange.binds) {
+        let needed = Class::ALL.into_iter().filter(|class| harm.clone().any(|of| of == *class));
+        let words: Vec<_> = needed.map(Class::word).collect();
+        line("", "not tied to a request: one is good for every endpoint with every parameter, so nothing is");
+        line("", &format!("signed unless all of these are granted: {}", words.join(", ")));
+    } else if exchange.schemes.iter().any(|scheme| !scheme.binds.path) {
+        line(
+            "",
+            "not tied to its path: parameters that fit an ungranted endpoint are refused; a cancellation",
+        );
+        line("", "is not told apart from a read");
+    }
+    if !covers_nothing(&exchange.binds) && exchange.shapeless().next().is_some() {
         let _ = writeln!(
             text,
             "\ncannot be told apart, as they need no parameter: a signature over none is good for each"
@@ -99,6 +141,35 @@ fn detail(exchange: &Exchange) -> String {
     text
 }
 
+/// Where a signature covers something else than at most endpoints.
+fn exceptions(exchange: &Exchange) -> Vec<(String, Binds)> {
+    let mut known = Vec::new();
+    for scheme in exchange.schemes.iter().filter(|scheme| scheme.binds != exchange.binds) {
+        let paths = scheme.paths.texts().join(" and ");
+        let one = (if paths.is_empty() { "some others".to_owned() } else { paths }, scheme.binds);
+        if !known.contains(&one) {
+            known.push(one);
+        }
+    }
+    known
+}
+
+/// What may be stored as the secret.
+fn secrets(exchange: &Exchange) -> Vec<&'static str> {
+    let words = |kind: &KeyKind| match kind {
+        KeyKind::Hmac if exchange.secret == SecretEncoding::Base64 => "base64",
+        KeyKind::Hmac => "text, as it is shown",
+        KeyKind::Ed25519 => "an Ed25519 private key",
+        KeyKind::Rsa => "an RSA private key (PEM)",
+        KeyKind::P256 => "a P-256 private key (PEM)",
+        KeyKind::Secp256k1 => "a secp256k1 private key (0x and 64 hexadecimal digits)",
+    };
+    // What the exchange shows comes before what its customers make.
+    let (shown, made): (Vec<&KeyKind>, Vec<&KeyKind>) =
+        exchange.kinds.iter().partition(|kind| **kind == KeyKind::Hmac);
+    shown.into_iter().chain(made).map(words).collect()
+}
+
 fn remarks(endpoint: &Endpoint) -> String {
     let when = match endpoint.when {
         When::Always => String::new(),
@@ -110,13 +181,15 @@ fn remarks(endpoint: &Endpoint) -> String {
 
 fn in_brief(exchange: &Exchange) -> Value {
     json!({
-        "id": exchange.id,
-        "name": exchange.name,
-        "aliases": exchange.aliases,
-        "hosts": exchange.hosts,
-        "historical": exchange.historical,
+        "id": exchange.id.text(),
+        "name": exchange.name.text(),
+        "aliases": exchange.aliases.texts(),
+        "hosts": exchange.hosts.texts(),
+        "historical": exchange.historical.map(Name::text),
+        "unsignable": exchange.unsignable.map(Name::text),
         "passphrase": exchange.passphrase,
-        "secret": if exchange.secret == SecretEncoding::Base64 { "base64" } else { "utf8" },
+        "uid": exchange.uid,
+        "secrets": secrets(exchange),
         "binds": exchange.binds.names().collect::<Vec<_>>(),
         "endpoint_count": endpoints(exchange).count(),
     })
@@ -141,10 +214,18 @@ fn in_full(exchange: &Exchange) -> Value {
             "key_only": endpoint.key_only,
         })
     };
+    let exception =
+        |(paths, binds): (String, Binds)| json!({"at": paths, "binds": binds.names().collect::<Vec<_>>()});
+    value["exceptions"] = exceptions(exchange).into_iter().map(exception).collect();
     value["endpoints"] = endpoints(exchange).map(endpoint).collect();
     value
 }
 
+/// In the order of their paths; the catalogue has them in that of a hash.
 fn endpoints(exchange: &Exchange) -> impl Iterator<Item = &'static Endpoint> {
-    exchange.endpoints.iter().chain(exchange.templates)
+    let all = exchange.endpoints.items().iter().chain(exchange.templates.items());
+    let mut sorted: Vec<_> = all.collect();
+    // Those with a condition come before the one without, and stay in their order.
+    sorted.sort_by_key(|endpoint| (endpoint.path.text(), endpoint.method));
+    sorted.into_iter()
 }

@@ -24,7 +24,7 @@ impl<'a> Handle<'a> {
     pub(crate) fn parse(text: &'a str) -> Result<Handle<'a>, Error> {
         let (exchange, label) = parse_handle(text).map_err(Error::new)?;
         // An alias stays what it is: the signer looks for the key under the name that it is given.
-        let id = text.split('/').next().unwrap_or(exchange.id);
+        let id = text.split('/').next().unwrap_or(exchange.id.text());
         Ok(Handle { text, exchange, description: keyring::description(id, label) })
     }
 

@@ -13,6 +13,7 @@ mod demo;
 mod doctor;
 mod error;
 mod exchanges;
+mod keygen;
 mod keys;
 mod list;
 mod output;

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::keys::{self, Handle};
 use crate::output::print;
 use serde_json::{Value, json};
-use signbox_exchanges::Exchange;
+use signbox_exchanges::Binds;
 use signbox_keyring::{Entry, Place, State};
 use std::fmt::Write as _;
 use std::fs;
@@ -59,7 +59,7 @@ fn as_text(handle: &Handle<'_>, entries: &[Entry], told: &Result<Value, String>)
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "  {name:<13}{value}");
     };
-    line("exchange", handle.exchange.name);
+    line("exchange", &handle.exchange.name);
     for entry in entries {
         line("kept", &format!("{}, as key {}", keys::whereabouts(entry.place), entry.key.serial()));
         let left = entry.expires.as_ref().map_or_else(String::new, |left| format!(", forgotten in {left}"));
@@ -78,7 +78,7 @@ fn as_text(handle: &Handle<'_>, entries: &[Entry], told: &Result<Value, String>)
         }
         Err(why) => line("may", &format!("not known: {why}")),
     }
-    line("a signature", &covered(handle.exchange));
+    line("a signature", &covered(&handle.exchange.binds));
     text
 }
 
@@ -89,7 +89,7 @@ fn as_json(handle: &Handle<'_>, entries: &[Entry], told: &Result<Value, String>)
     };
     let value = json!({
         "key": handle.text,
-        "exchange": handle.exchange.id,
+        "exchange": handle.exchange.id.text(),
         "places": entries.iter().map(keys::to_json).collect::<Vec<_>>(),
         "allow": told["allow"],
         "mode": told["mode"],
@@ -104,12 +104,12 @@ fn words(list: &Value) -> impl Iterator<Item = &str> {
 }
 
 /// The parts of a request that a signature covers, and those that it does not.
-pub(crate) fn covered(exchange: &Exchange) -> String {
-    let binds: Vec<_> = exchange.binds.names().collect();
+pub(crate) fn covered(binds: &Binds) -> String {
+    let bound: Vec<_> = binds.names().collect();
     let free: Vec<_> = ["method", "path", "query", "body", "time"]
         .into_iter()
-        .filter(|part| !binds.contains(part))
+        .filter(|part| !bound.contains(part))
         .collect();
     let not = if free.is_empty() { String::new() } else { format!(", not {}", free.join(", ")) };
-    format!("covers {}{not}", binds.join(", "))
+    format!("covers {}{not}", bound.join(", "))
 }

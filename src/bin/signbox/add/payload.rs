@@ -12,13 +12,17 @@ pub(super) fn write(plan: &Plan<'_>, secrets: &Secrets<'_>, page: &mut [u8]) -> 
     let mut out = Out { page, length: 0, full: false };
     out.put(b"{\"secret\":");
     out.string(secrets.secret);
-    if let Some(key) = plan.key {
+    if let Some(key) = plan.key.or(secrets.key) {
         out.put(b",\"key\":");
         out.string(key.as_bytes());
     }
     if let Some(passphrase) = secrets.passphrase {
         out.put(b",\"passphrase\":");
         out.string(passphrase);
+    }
+    if let Some(uid) = plan.uid {
+        out.put(b",\"uid\":");
+        out.string(uid.as_bytes());
     }
     out.put(b",\"allow\":[");
     for (at, word) in plan.grants.words().enumerate() {
@@ -54,7 +58,8 @@ pub(super) fn check(
     let read = record.credentials(copy);
     let same = read.secret == secrets.secret
         && read.passphrase.map(str::as_bytes) == secrets.passphrase
-        && read.key == plan.key
+        && read.key == plan.key.or(secrets.key)
+        && read.uid == plan.uid
         && record.grants == plan.grants
         && record.skew == plan.skew;
     if same {
@@ -82,11 +87,15 @@ impl Out<'_> {
         }
     }
 
-    /// A JSON string. Control characters were refused before, so only two characters need an escape.
+    /// A JSON string. Control characters were refused before, but for the line ends of PEM.
     fn string(&mut self, text: &[u8]) {
         self.put(b"\"");
-        for piece in text.split_inclusive(|byte| matches!(byte, b'"' | b'\\')) {
+        for piece in text.split_inclusive(|byte| matches!(byte, b'"' | b'\\' | b'\n')) {
             match piece.split_last() {
+                Some((b'\n', plain)) => {
+                    self.put(plain);
+                    self.put(b"\\n");
+                }
                 Some((odd @ (b'"' | b'\\'), plain)) => {
                     self.put(plain);
                     self.put(&[b'\\', *odd]);
@@ -109,6 +118,7 @@ mod tests {
         Plan {
             handle: Handle::parse("okx/main").unwrap(),
             key: Some("k\"ey\\"),
+            uid: Some("77001"),
             passphrase: true,
             grants: Grants::DEFAULT,
             skew: Some(Skew::Seconds(5)),
@@ -120,7 +130,7 @@ mod tests {
     #[test]
     fn a_record_is_read_as_it_was_meant() {
         let mut page = [0; 512];
-        let secrets = Secrets { secret: br#"a\b"c\"#, passphrase: Some("\"pass é".as_bytes()) };
+        let secrets = Secrets { secret: br#"a\b"c\"#, passphrase: Some("\"pass é".as_bytes()), key: None };
         for home in [
             Home::Keyring(signbox_keyring::Keyring::Session),
             Home::Group { gid: 7, users: vec![1000, 1001] },
@@ -134,7 +144,7 @@ mod tests {
 
     #[test]
     fn a_record_that_does_not_fit_is_refused() {
-        let secrets = Secrets { secret: &[b's'; 400], passphrase: None };
+        let secrets = Secrets { secret: &[b's'; 400], passphrase: None, key: None };
         let plan = plan(Home::Keyring(signbox_keyring::Keyring::Session));
         assert!(write(&plan, &secrets, &mut [0; 420]).is_err());
     }

@@ -1,20 +1,21 @@
 //! Everything about a new key that is known, and can be wrong, before the secret is asked for.
 
-use crate::cli::{Add, Ring};
+use crate::cli::{Keep, Ring};
 use crate::error::Error;
 use crate::keys::{self, Handle};
 use crate::output::remark;
 use nix::unistd::{Group, Uid, User};
 use signbox::policy::Grants;
-use signbox_exchanges::Skew;
+use signbox_exchanges::{Class, Skew};
 use signbox_keyring::{Entry, Keyring, Place, session};
 use std::fmt;
 
 /// A key that is to be added, but for its secret.
 #[derive(Debug)]
-pub(super) struct Plan<'a> {
-    pub(super) handle: Handle<'a>,
-    pub(super) key: Option<&'a str>,
+pub(crate) struct Plan<'a> {
+    pub(crate) handle: Handle<'a>,
+    pub(crate) key: Option<&'a str>,
+    pub(super) uid: Option<&'a str>,
     pub(super) passphrase: bool,
     pub(super) grants: Grants,
     pub(super) skew: Option<Skew>,
@@ -24,7 +25,7 @@ pub(super) struct Plan<'a> {
 
 /// Where a key is kept.
 #[derive(Debug)]
-pub(super) enum Home {
+pub(crate) enum Home {
     /// In a keyring of this user.
     Keyring(Keyring),
     /// In root's user keyring, for the signers of a group and the bots of these users.
@@ -33,11 +34,12 @@ pub(super) enum Home {
 
 impl<'a> Plan<'a> {
     /// Checks what was asked for.
-    pub(super) fn of(args: &'a Add) -> Result<Plan<'a>, Error> {
-        let handle = Handle::parse(&args.handle)?;
-        let passphrase = args.passphrase || handle.exchange.passphrase;
+    pub(crate) fn of(handle: &'a str, args: &'a Keep, passphrase: bool) -> Result<Plan<'a>, Error> {
+        let handle = Handle::parse(handle)?;
+        let passphrase = passphrase || handle.exchange.passphrase;
         Ok(Plan {
-            key: args.key.as_deref().map(plain).transpose()?,
+            key: args.key.as_deref().map(|key| plain("API key", key)).transpose()?,
+            uid: args.uid.as_deref().map(|uid| plain("uid", uid)).transpose()?,
             passphrase,
             grants: grants(&args.allow)?,
             skew: args.skew.as_deref().map(skew).transpose()?,
@@ -61,7 +63,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Says what a person may not have meant.
-    pub(super) fn warn(&self) {
+    pub(crate) fn warn(&self) {
         let exchange = self.handle.exchange;
         for (word, danger) in DANGERS.iter().filter(|(word, _)| self.grants.holds(word)) {
             remark(&format!("remark: '{word}' is granted: whoever controls the bot can {danger}"));
@@ -78,7 +80,27 @@ impl<'a> Plan<'a> {
         if let Some(why) = exchange.historical {
             remark(&format!("remark: {} is only here for its history: {why}", exchange.id));
         }
-        if self.key.is_none() {
+        if exchange.signs_nothing() && !exchange.dangers().all(|class| self.grants.has(class)) {
+            remark(&format!(
+                "remark: a signature of {} covers nothing of the request, so nothing is signed unless {} are all granted",
+                exchange.name,
+                exchange.dangers().map(Class::word).collect::<Vec<_>>().join(", ")
+            ));
+        }
+        if !exchange.uid && self.uid.is_some() {
+            remark(&format!("remark: {} has no use for --uid", exchange.name));
+        }
+        if exchange.uid && self.uid.is_none() {
+            remark(&format!(
+                "remark: {} also wants an account number, client id or memo, and there is no --uid",
+                exchange.name
+            ));
+        }
+    }
+
+    /// Says what every request will have to carry.
+    pub(crate) fn warn_of_the_missing(&self) {
+        if self.key.is_none() && self.handle.exchange.has_api_key() {
             remark("remark: there is no --key, so every request must carry the API key itself");
         }
     }
@@ -134,14 +156,16 @@ pub(super) fn comes_before(one: Place, other: Place) -> bool {
     rank(one) < rank(other)
 }
 
-fn plain(key: &str) -> Result<&str, Error> {
-    match key {
-        "" => Err(Error::new("the API key is empty")),
-        _ if key.contains(char::is_control) => Err(Error::new("the API key holds a control character")),
-        _ if key.len() > LONGEST_KEY => {
-            Err(Error::new(format_args!("the API key is longer than {LONGEST_KEY} bytes")))
+fn plain<'a>(what: &str, text: &'a str) -> Result<&'a str, Error> {
+    match text {
+        "" => Err(Error::new(format_args!("the {what} is empty"))),
+        _ if text.contains(char::is_control) => {
+            Err(Error::new(format_args!("the {what} holds a control character")))
         }
-        _ => Ok(key),
+        _ if text.len() > LONGEST_KEY => {
+            Err(Error::new(format_args!("the {what} is longer than {LONGEST_KEY} bytes")))
+        }
+        _ => Ok(text),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::output::remark;
 use crate::prompt::{Prompt, Unanswered};
 use nix::errno::Errno;
-use signbox_exchanges::Exchange;
+use signbox_exchanges::{Exchange, KeyKind};
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Read as _, Seek as _, SeekFrom};
 use std::os::fd::AsFd as _;
@@ -20,9 +20,11 @@ pub(super) enum Source {
 }
 
 /// What was typed, in the locked page.
-pub(super) struct Secrets<'t> {
-    pub(super) secret: &'t [u8],
-    pub(super) passphrase: Option<&'t [u8]>,
+pub(crate) struct Secrets<'t> {
+    pub(crate) secret: &'t [u8],
+    pub(crate) passphrase: Option<&'t [u8]>,
+    /// The API key, where that is the public half of the secret.
+    pub(crate) key: Option<&'t str>,
 }
 
 impl Source {
@@ -49,11 +51,11 @@ impl Source {
                 let length = prompt.ask(&format!("Secret of {} (not shown): ", plan.handle.text), first)?;
                 let secret = &first[..length];
                 if !plan.passphrase {
-                    return Ok(Secrets { secret, passphrase: None });
+                    return Ok(Secrets { secret, passphrase: None, key: None });
                 }
                 let length =
                     prompt.ask(&format!("Passphrase of {} (not shown): ", plan.handle.text), second)?;
-                Ok(Secrets { secret, passphrase: Some(&second[..length]) })
+                Ok(Secrets { secret, passphrase: Some(&second[..length]), key: None })
             }
             Source::Descriptor(file) => Ok(lines(read_all(file, typed)?, plan.passphrase)?),
         }
@@ -63,17 +65,19 @@ impl Source {
 impl Secrets<'_> {
     /// Refuses what cannot be a secret of this exchange. No error says anything of it.
     pub(super) fn check(&self, exchange: &Exchange) -> Result<(), Error> {
-        text("secret", self.secret)?;
-        if self.secret.starts_with(b"-----BEGIN") {
-            return Err(Error::new(
-                "this is a key of several lines (PEM), which this version cannot sign with",
-            ));
+        if self.secret.starts_with(PEM) {
+            let lines = self.secret.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            lines.into_iter().try_for_each(|line| text("private key", line))?;
+        } else {
+            text("secret", self.secret)?;
         }
         if self.secret.trim_ascii().len() < self.secret.len() {
             return Err(Error::new("the secret begins or ends with a space; nothing was stored"));
         }
         exchange.check_secret(self.secret).map_err(|wrong| {
-            Error::new(format_args!("{wrong}, which {} needs; nothing was stored", exchange.name))
+            let plain = !self.secret.starts_with(PEM) && exchange.kinds.items() == [KeyKind::Hmac];
+            let needed = if plain { format!(", which {} needs", exchange.name) } else { String::new() };
+            Error::new(format_args!("{wrong}{needed}; nothing was stored"))
         })?;
         self.passphrase.map_or(Ok(()), |passphrase| text("passphrase", passphrase))
     }
@@ -137,11 +141,11 @@ fn open_anew(number: i32) -> Result<File, Error> {
     Ok(file)
 }
 
-fn read_all(mut file: File, typed: &mut [u8]) -> Result<&[u8], Error> {
+fn read_all(mut file: File, typed: &mut [u8]) -> Result<&mut [u8], Error> {
     let mut length = 0;
     while length < typed.len() {
         match file.read(&mut typed[length..]) {
-            Ok(0) => return Ok(&typed[..length]),
+            Ok(0) => return Ok(&mut typed[..length]),
             Ok(read) => length += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Error::new(format_args!("cannot read the secret: {error}"))),
@@ -153,14 +157,25 @@ fn read_all(mut file: File, typed: &mut [u8]) -> Result<&[u8], Error> {
     )))
 }
 
-/// The first line is the secret, the second one the passphrase where there is one.
-fn lines(text: &[u8], passphrase: bool) -> Result<Secrets<'_>, Error> {
-    let mut lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let secrets = Secrets {
-        secret: lines.next().unwrap_or_default(),
-        passphrase: passphrase.then(|| lines.next().unwrap_or_default()),
+/// The first line is the secret, or the lines of a PEM file are; the next one the passphrase where there is one.
+fn lines(text: &mut [u8], passphrase: bool) -> Result<Secrets<'_>, Error> {
+    let length = without_returns(text);
+    let text = &text[..length];
+    let first = match text.starts_with(PEM) {
+        false => text.iter().position(|byte| *byte == b'\n').unwrap_or(length),
+        true => {
+            let end = text.windows(PEM_END.len()).position(|window| window == PEM_END);
+            let end = end.ok_or_else(|| Error::new("the private key has no END line; nothing was stored"))?;
+            text[end..].iter().position(|byte| *byte == b'\n').map_or(length, |newline| end + newline)
+        }
     };
-    if secrets.secret.starts_with(b"-----BEGIN") || lines.all(<[u8]>::is_empty) {
+    let mut rest = text[first..].split(|byte| *byte == b'\n').skip(1);
+    let secrets = Secrets {
+        secret: &text[..first],
+        passphrase: passphrase.then(|| rest.next().unwrap_or_default()),
+        key: None,
+    };
+    if rest.all(<[u8]>::is_empty) {
         return Ok(secrets);
     }
     Err(Error::new(if passphrase {
@@ -170,3 +185,18 @@ fn lines(text: &[u8], passphrase: bool) -> Result<Secrets<'_>, Error> {
          nothing was stored"
     }))
 }
+
+/// Makes line ends of Windows those of everybody else; returns what is left.
+fn without_returns(text: &mut [u8]) -> usize {
+    let mut length = 0;
+    for at in 0..text.len() {
+        if text[at] != b'\r' || text.get(at + 1).is_some_and(|next| *next != b'\n') {
+            text[length] = text[at];
+            length += 1;
+        }
+    }
+    length
+}
+
+const PEM: &[u8] = b"-----BEGIN";
+const PEM_END: &[u8] = b"-----END";
