@@ -41,13 +41,14 @@ fn main() {
             let mut room = [("", ""); MOST_HEADERS];
             let request = question.request(protocol::text(&line), &questions, &mut room);
             spent[1] += lap.next();
-            let parts = Parts::of(black_box(&request), &mut scratch).expect("a good request");
+            let parts = Parts::of(exchange, black_box(&request), &mut scratch).expect("a good request");
             spent[2] += lap.next();
             let decision = decide(exchange, black_box(&parts), Grants::DEFAULT).expect("a clear request");
             assert!(decision.rule.permits());
             spent[3] += lap.next();
-            let credentials = Credentials { key: Some("key"), secret: SECRET, passphrase: None };
-            let clock = Clock { now_ns: 1_700_000_000_123_000_000, last: 0, skew: Skew::DEFAULT };
+            let credentials = Credentials { key: Some("key"), secret: SECRET, passphrase: None, uid: None };
+            let clock =
+                Clock { now_ns: 1_700_000_000_123_000_000, last: 0, skew: Skew::DEFAULT, unique: [0; 18] };
             let mut keyed = Keyed::default();
             exchange
                 .sign(&parts, black_box(&credentials), &mut keyed, &clock, &mut signed)

@@ -2,12 +2,15 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "common/exchanges.rs"]
+mod exchanges;
 #[path = "common/signer.rs"]
 mod signer;
 
-use signbox::policy::Rule;
+use exchanges::{hold, page_parts, signable, unsignable};
+use signbox::policy::{Grants, Rule, decide};
 use signbox::protocol::Code;
-use signbox_exchanges::{Class, catalogue};
+use signbox_exchanges::{Algorithm, Class, Digest, Parts, Request, Scratch, Token, exchange};
 use signer::{put, skip, stage};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -123,46 +126,122 @@ fn the_specification_lists_every_code_and_no_other() {
 #[test]
 fn the_specification_lists_every_rule_and_no_other() {
     let page = page("signbox-protocol.7");
-    let shape = &catalogue().iter().find(|exchange| exchange.id == "binance").unwrap().shapes[0];
     let rules = [
         Rule::Granted,
         Rule::UnknownGranted,
         Rule::UnknownEndpoint,
         Rule::ClassNotGranted(Class::Read),
-        Rule::FitsUngranted(shape),
+        decided("binance", Grants::DEFAULT, "GET", "/api/v3/account?coin=A&address=B&amount=1", None),
     ];
     let mut known = words(rules.map(|rule| rule.name()));
     known.insert("user-not-named".to_owned()); // decided by the record, before there is a request to look at
     assert_eq!(tags(between(&page, ".Ss Policy", ".Ss")), known);
 }
 
+/// The rule that decides on a request.
+fn decided(id: &str, grants: Grants, method: &str, url: &str, body: Option<&str>) -> Rule {
+    let exchange = exchange(id).unwrap();
+    let mut scratch = Scratch::default();
+    let request = Request { method, url, headers: &[], body };
+    let parts = Parts::of(exchange, &request, &mut scratch).unwrap();
+    decide(exchange, &parts, grants).unwrap().rule
+}
+
 #[test]
-fn the_specification_lists_every_exchange_and_what_its_signature_covers() {
-    let page = page("signbox-protocol.7");
-    let section = between(&page, ".Ss Exchanges", ".Ss");
-    assert_eq!(tags(section), words(catalogue().iter().map(|exchange| exchange.id)));
-    for exchange in catalogue() {
-        let row = section.lines().find(|line| line.starts_with(&format!(".It Li {} ", exchange.id))).unwrap();
-        let covers: Vec<_> = exchange.binds.names().collect();
-        assert!(row.ends_with(&format!(" Ta {}", covers.join(", "))), "{row}");
-        let rising = exchange.schemes.iter().any(|scheme| scheme.time.rising);
-        assert_eq!(row.contains(" Ta rises Ta "), rising, "{row}");
-        for alias in exchange.aliases {
-            assert!(section.contains(alias), "{alias}");
-        }
-        let (_, secrets) = section.split_once("The exchanges\n").unwrap();
-        assert_eq!(
-            secrets.contains(&format!(".Li {}\n", exchange.id)),
-            exchange.passphrase,
-            "{}",
-            exchange.id
+fn the_page_of_the_exchanges_says_what_the_catalogue_does() {
+    for (name, text) in page_parts() {
+        hold(EXCHANGES, &format!(".\\\" generated: {name}"), ".\\\" end\n", &text);
+    }
+    let page = page("signbox-exchanges.7");
+    let known = words(signable().map(|exchange| exchange.id.text()));
+    assert_eq!(tags(between(&page, ".Sh EXCHANGES", ".Sh")), known);
+    let listed = between(&page, ".Sh NOT SIGNED", ".Sh");
+    for id in unsignable().values().flatten() {
+        assert!(listed.contains(&format!(".Li {id}")), "{id}");
+    }
+}
+
+#[test]
+fn the_limits_that_the_page_names_are_those_of_the_catalogue() {
+    let page = page("signbox-exchanges.7");
+    let section = |title: &str| between(&page, &format!(".Ss {title}"), ".S").to_owned();
+    let holds = |text: &str, ids: &Words| {
+        let told = words(
+            text.split_whitespace()
+                .zip(text.split_whitespace().skip(1))
+                .filter_map(|(li, id)| (li == ".Li" && exchange(id).is_some()).then_some(id)),
         );
+        assert_eq!(told, *ids, "{text}");
+    };
+    // A digest of text and secret, no HMAC.
+    let suffix = |known: &[Digest]| {
+        words(
+            signable()
+                .filter(|exchange| {
+                    exchange
+                        .schemes
+                        .iter()
+                        .any(|scheme| matches!(scheme.algorithm, Algorithm::Suffix(d) if known.contains(&d)))
+                })
+                .map(|exchange| exchange.id.text()),
+        )
+    };
+    let known = suffix(&[Digest::Md5, Digest::Sha256, Digest::Sha384, Digest::Sha512]);
+    assert_eq!(suffix(&[Digest::Md5]), known, "the page says that all of them sign with MD5 somewhere");
+    holds(&section("Digests that are no HMAC"), &known);
+    // The query, then the time, with nothing between them.
+    let beside = |exchange: &&signbox_exchanges::Exchange| {
+        exchange.schemes.iter().any(|scheme| {
+            scheme.time.is_some_and(|time| time.after > 0)
+                && scheme
+                    .message
+                    .windows(2)
+                    .any(|pair| matches!(pair, [Token::Query | Token::MarkedQuery, Token::Time]))
+        })
+    };
+    holds(&section("Digits beside the expiry"), &words(signable().filter(beside).map(|e| e.id.text())));
+    for scheme in signable().flat_map(|exchange| exchange.schemes.iter()) {
+        assert!(scheme.passphrase.is_none_or(|(name, signed)| !signed || &*name == "KC-API-PASSPHRASE"));
+    }
+}
+
+#[test]
+fn what_a_read_only_key_can_be_made_to_do_is_as_the_page_says() {
+    let read = Grants::NONE.and("read").unwrap();
+    for (id, harmless, harm) in [
+        (
+            "binance",
+            ("GET", "/api/v3/order?symbol=A&orderId=7"),
+            ("DELETE", "/api/v3/order?symbol=A&orderId=7"),
+        ),
+        ("bitopro", ("GET", "/v3/orders/all/btc_twd"), ("DELETE", "/v3/orders/btc_twd/7")),
+        ("cryptomus", ("GET", "/v2/user-api/exchange/orders"), ("DELETE", "/v2/user-api/exchange/orders/7")),
+        ("upbit", ("GET", "/v1/accounts"), ("DELETE", "/v1/orders/open")),
+        ("zonda", ("GET", "/rest/trading/offer"), ("DELETE", "/rest/trading/offer/BTC-PLN/7/sell/1")),
+    ] {
+        assert!(
+            matches!(decided(id, read, harmless.0, harmless.1, None), Rule::Granted),
+            "{id} {harmless:?}"
+        );
+        let asked = decided(id, read, harm.0, harm.1, None);
+        assert!(matches!(asked, Rule::ClassNotGranted(Class::Cancel)), "{id} {harm:?} {asked:?}");
+    }
+    // Where nothing of the request is signed, a key without every dangerous class signs nothing at all.
+    let all = Class::ALL.into_iter().fold(Grants::NONE, |grants, class| grants.and(class.word()).unwrap());
+    for (id, method, url) in [
+        ("bigone", "GET", "/api/v3/viewer/accounts"),
+        ("btcturk", "GET", "/api/v1/users/balances"),
+        ("coinmate", "POST", "/api/balances"),
+        ("ndax", "GET", "/AP/GetAccountPositions"),
+    ] {
+        assert!(matches!(decided(id, Grants::DEFAULT, method, url, None), Rule::FitsUngranted(_)), "{id}");
+        assert!(matches!(decided(id, all, method, url, None), Rule::Granted), "{id}");
     }
 }
 
 #[test]
 fn the_pages_are_well_formed() {
-    for name in ["signbox.1", "signbox-signer.1", "signbox-protocol.7"] {
+    for name in PAGES {
         let Ok(output) = Command::new("mandoc").args(["-Tlint", "-Wwarning"]).arg(place(name)).output()
         else {
             return skip("there is no mandoc to check the man pages with");
@@ -196,3 +275,31 @@ fn the_example_in_the_specification_works() {
         assert!(output.status.success(), "{failed}");
     }
 }
+
+#[test]
+fn the_bot_that_starts_its_own_signer_works() {
+    if !stage() {
+        return;
+    }
+    let page = page("signbox-signer.1");
+    let example = between(between(&page, ".Sh EXAMPLES", ".Sh"), ".Bd -literal", ".Ed").replace("\\e", "\\");
+    if Command::new("python3").arg("--version").output().is_err() {
+        return skip("there is no python3 to run the example with");
+    }
+    put("kraken/main", r#"{"key":"FAKEkey","secret":"c2VjcmV0"}"#);
+    let programs = Path::new(env!("CARGO_BIN_EXE_signbox")).parent().unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let output = Command::new("python3").args(["-c", &example]).env("PATH", path).output().unwrap();
+    let (said, failed) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
+    let lines: Vec<_> = said.lines().collect();
+    assert!(output.status.success() && failed.is_empty(), "{failed}");
+    assert!(
+        matches!(lines[..], [mode, signed, refused]
+        if mode == "open" && signed.contains("'API-Sign': '") && refused.contains("'code': 'denied'")),
+        "{lines:?}"
+    );
+}
+
+/// Every page.
+const PAGES: [&str; 4] = ["signbox.1", "signbox-signer.1", "signbox-protocol.7", "signbox-exchanges.7"];
+const EXCHANGES: &str = "packaging/man/signbox-exchanges.7";

@@ -2,18 +2,21 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "common/exchanges.rs"]
+mod exchanges;
 #[path = "common/operator.rs"]
 #[allow(dead_code)]
 mod operator;
 #[path = "common/signer.rs"]
 mod signer;
 
+use exchanges::{hold, readme_table, readme_unsignable};
 use nix::pty::{OpenptyResult, openpty};
 use operator::{Ran, feed, signbox};
 use serde_json::Value;
 use signbox::protocol::{LONGEST_LINE, MOST_HEADERS};
 use signbox::record;
-use signbox_exchanges::catalogue;
+use signbox_exchanges::exchange;
 use signer::{put, skip, stage};
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
@@ -55,21 +58,6 @@ fn the_bot_of_signbox_run_works_with_pipes_and_with_a_socket() {
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
         assert!(ran.stdout.contains("'API-Sign': '"), "{}", ran.stdout);
     }
-}
-
-#[test]
-fn the_bot_that_starts_its_own_signer_works() {
-    let Some(place) = staged(&["python3"]) else { return };
-    place.write("own.py", &block("own.py"));
-    put("kraken/main", &record_json());
-    let ran = place.shell("python3 own.py");
-    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
-    let lines: Vec<_> = ran.stdout.lines().collect();
-    assert!(
-        matches!(lines[..], [mode, signed, refused]
-        if mode == "open" && signed.contains("'API-Sign': '") && refused.contains("'code': 'denied'")),
-        "{lines:?}"
-    );
 }
 
 #[test]
@@ -116,7 +104,7 @@ fn every_block_is_tested_or_known() {
         }
         before = line;
     }
-    assert_eq!(tested, ["first signature", "record.json", "keyctl", "purge", "bot.py", "own.py"]);
+    assert_eq!(tested, ["first signature", "record.json", "keyctl", "purge", "bot.py"]);
     let (_, test) = readme.split_once("passes the tests:\n\n```sh\n").unwrap();
     assert!(test.starts_with("cargo test --workspace\n```"), "CI runs what stands here");
 }
@@ -131,9 +119,17 @@ fn limits_and_exchanges_are_those_of_the_code() {
     ] {
         assert!(words(&readme).to_lowercase().contains(&told), "{told}");
     }
-    for exchange in catalogue() {
-        let name = exchange.name.split([' ', '(']).next().unwrap();
-        assert!(readme.contains(name), "{name}");
+    for (name, text) in [("exchanges", readme_table()), ("unsignable", readme_unsignable())] {
+        hold("README.md", &format!("<!-- generated: {name} -->"), "<!-- end -->", &text);
+    }
+}
+
+#[test]
+fn every_exchange_of_ccxt_is_there() {
+    let (_, version) = CCXT;
+    assert!(document("README.md").contains(&format!("Every exchange of ccxt {version} is in this table")));
+    for id in CCXT.0.split_whitespace() {
+        assert!(exchange(id).is_some(), "{id}");
     }
 }
 
@@ -273,3 +269,17 @@ const SET_UP: [&str; 4] = [
 
 /// Made up.
 const SECRET: &str = "bWFkZSB1cCBmb3IgdGhlIFJFQURNRQ==";
+
+/// What `ccxt.exchanges` holds, and of which version.
+const CCXT: (&str, &str) = (
+    "alpaca apex aster backpack bequant bigone binance binancecoinm binanceus binanceusdm bingx bit2c bitbank \
+    bitbns bitfinex bitflyer bitget bithumb bitopro bitrue bitso bitstamp bitteam bittrade bitvavo \
+    blockchaincom blofin btcbox btcmarkets btcturk btse bullish bybit bybiteu bybitid bydfi cex coinbase \
+    coinbaseexchange coinbaseinternational coincheck coinmate coinone coinsph coinspot cryptocom cryptomus \
+    deepcoin delta deribit derive digifinex dydx extended fmfwio foxbit gate gateeu gemini grvt hashkey \
+    hibachi hitbtc hollaex htx hyperliquid independentreserve indodax kraken krakenfutures kucoin \
+    kucoinfutures latoken lbank lighter luno mercado mexc modetrade mudrex myokx nado ndax okx okxus \
+    onetrading p2b pacifica paradex paymium phemex poloniex polymarket revolutx tokocrypto toobit upbit weex \
+    whitebit woo woofipro xt zaif zebpay",
+    "4.5.90",
+);

@@ -1,76 +1,96 @@
-//! A request never panics the engine; what is not granted is not signed, under whatever path and however it is cut, and
-//! what was signed signs to the same.
+//! A request never panics the engine, and what is not granted is not signed: under whatever path, however it is written, and
+//! however whoever holds the signature cuts what was signed.
 //!
-//! The input: a byte each for exchange, method and grants, then the URL, a newline, and the body.
+//! The input is that of `common`, the body behind the URL.
 #![no_main]
 
+mod common;
+
+use common::{Input, clock, credentials};
 use libfuzzer_sys::fuzz_target;
+use serde_json::Value;
 use signbox::policy::{Grants, decide};
 use signbox_exchanges::{
-    Clock, Credentials, Exchange, Keyed, NameSet, Parts, Request, Scratch, Signed, Skew, catalogue,
+    BodyKind, Exchange, Keyed, NameSet, Parts, Request, Scheme, Scratch, Shape, Signed, WithBody,
 };
 
 fuzz_target!(|data: &[u8]| {
-    let [exchange, method, words, text @ ..] = data else { return };
-    let Ok(text) = core::str::from_utf8(text) else { return };
-    let (url, body) = text.split_once('\n').map_or((text, None), |(url, body)| (url, Some(body)));
-    let exchange = &catalogue()[usize::from(*exchange) % catalogue().len()];
-    let method = ["GET", "POST", "PUT", "DELETE", "PATCH"][usize::from(*method) % 5];
-    let granted = Grants::WORDS.into_iter().enumerate().filter(|(bit, _)| words >> (bit % 8) & 1 == 1);
-    let grants = granted.fold(Grants::NONE, |grants, (_, word)| grants.and(word).expect("a word"));
-
-    let mut keyed = Keyed::default();
-    let request = Request { method, url, headers: &[], body };
-    let Some((url, query, body, headers)) = sign(exchange, &request, grants, &mut keyed) else { return };
-    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let url = if query.is_empty() { url } else { format!("{url}?{query}") };
-    let again = Request { method, url: &url, headers: &headers, body: Some(&body) };
-    let (_, query_again, body_again, headers_again) =
-        sign(exchange, &again, grants, &mut keyed).expect("it can be signed again");
-    assert_eq!((query, body), (query_again, body_again), "{}", exchange.id);
-    assert!(headers.iter().zip(&headers_again).all(|(a, b)| a.1 == b.1), "{}", exchange.id);
-});
-
-type Out = (String, String, String, Vec<(&'static str, String)>);
-
-/// URL without query, query, body and new headers of a request that may be signed.
-fn sign(exchange: &Exchange, request: &Request<'_>, grants: Grants, keyed: &mut Keyed) -> Option<Out> {
+    let Some(Input { exchange, method, grants, url, rest }) = Input::of(data) else { return };
+    let request = Request { method, url, headers: &[], body: rest };
     let mut scratch = Scratch::default();
-    let parts = Parts::of(request, &mut scratch).ok()?;
-    let decision = decide(exchange, &parts, grants).ok()?;
+    let Ok(parts) = Parts::of(exchange, &request, &mut scratch) else { return };
+    let Ok(decision) = decide(exchange, &parts, grants) else { return };
     if !decision.rule.permits() {
-        return None;
+        return;
     }
     assert!(decision.endpoint.map_or(grants.holds("unknown"), |endpoint| grants.has(endpoint.class)));
-    if !exchange.binds.path && !decision.endpoint.is_some_and(|endpoint| endpoint.key_only) {
-        let own = decision.endpoint.map_or_else(Vec::new, |endpoint| names(exchange, &endpoint.needs));
-        fits_nothing_ungranted(exchange, &format!("{}{}", parts.query, parts.body), &own, grants);
+    if decision.endpoint.is_some_and(|endpoint| endpoint.key_only) {
+        return;
     }
-    let credentials = Credentials { key: Some("k+y"), secret: b"c2VjcmV0", passphrase: Some("p") };
-    let clock = Clock { now_ns: 1_700_000_000_123_456_789, last: 0, skew: Skew::Off };
-    let mut signed = Signed::with_capacity(0);
-    exchange.sign(&parts, &credentials, keyed, &clock, &mut signed).ok()?;
-    let headers = signed.headers(&credentials).into_iter().flatten();
-    let headers = headers.map(|(name, value)| (name, value.to_owned())).collect();
-    Some((format!("{}{}", parts.origin, parts.path), signed.query, signed.body, headers))
+    let (credentials, mut signed) = (credentials(exchange), Signed::with_capacity(0));
+    if exchange.sign(&parts, &credentials, &mut Keyed::default(), &clock(), &mut signed).is_err() {
+        return;
+    }
+    let binds = exchange.binds_of(&parts);
+    if binds.path {
+        return;
+    }
+    let own = decision.endpoint.map_or_else(Vec::new, |endpoint| names(exchange, &endpoint.needs));
+    let ungranted = |shape: &&Shape| {
+        let needs = names(exchange, &shape.needs);
+        // What needs no parameter, no rule can tell apart.
+        !grants.has(shape.class) && !needs.is_empty() && !needs.iter().all(|need| own.contains(need))
+    };
+    let shapes: Vec<&Shape> = exchange.shapes.iter().filter(ungranted).collect();
+    let query = if binds.query { parts.query } else { "" };
+    let body = if binds.body { parts.body } else { "" };
+    let signers: Vec<&Scheme> = exchange.schemes.iter().filter(|scheme| may_sign(scheme, &parts)).collect();
+    let text = format!("{query}{body}");
+    fits_nothing(exchange, &text, &shapes);
+    if signers.iter().any(|scheme| scheme.decodes) {
+        fits_nothing(exchange, &decoded(&text), &shapes);
+    }
+    if let Ok(json) = serde_json::from_str::<Value>(body) {
+        let mut inside = Vec::new();
+        members(&json, &mut inside);
+        for shape in &shapes {
+            let needs = names(exchange, &shape.needs);
+            let there = |need: &&str| inside.iter().any(|(name, _)| name.eq_ignore_ascii_case(need));
+            assert!(!needs.iter().all(there), "{body} is good for {}", shape.endpoint);
+        }
+        if signers.iter().any(|scheme| scheme.flattens) {
+            let form: Vec<String> = inside.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            fits_nothing(exchange, &form.join("&"), &shapes);
+        }
+    }
+});
+
+/// Whether a scheme may sign a request; its method is not looked at.
+fn may_sign(scheme: &Scheme, parts: &Parts<'_>) -> bool {
+    let body = |wanted| match wanted {
+        WithBody::None => parts.kind == BodyKind::None,
+        WithBody::Any => parts.kind != BodyKind::None,
+        WithBody::Form => parts.kind == BodyKind::Form,
+        WithBody::Json => matches!(parts.kind, BodyKind::Object | BodyKind::List),
+    };
+    (scheme.paths.is_empty() || scheme.paths.iter().any(|start| parts.path.starts_with(start.text())))
+        && scheme.with_body.is_none_or(body)
+        && scheme.with_query.is_none_or(|wanted| wanted != parts.query.is_empty())
 }
 
 /// Cuts the signed text at every place into a query and a body, as whoever holds the signature can, and looks for all the
-/// parameters of an endpoint that is not granted.
-fn fits_nothing_ungranted(exchange: &Exchange, text: &str, own: &[&str], grants: Grants) {
-    for shape in exchange.shapes.iter().filter(|shape| !grants.has(shape.class)) {
+/// parameters of a shape.
+fn fits_nothing(exchange: &Exchange, text: &str, shapes: &[&Shape]) {
+    for shape in shapes {
         let needs = names(exchange, &shape.needs);
-        // What needs no parameter, no rule can tell apart.
-        if !needs.iter().all(|need| text.contains(need)) || needs.iter().all(|need| own.contains(need)) {
+        if !needs.iter().all(|need| text.contains(need)) {
             continue;
         }
         for cut in (0..=text.len()).filter(|cut| text.is_char_boundary(*cut)) {
             let (query, body) = text.split_at(cut);
             let fields = query.split('&').chain(body.split('&'));
             // The front end of a name can be cut off too, but is a parameter without a value, which no endpoint takes.
-            let there = |need: &&str| {
-                fields.clone().any(|field| (need.contains('=') && field == *need) || is_named(field, need))
-            };
+            let there = |need: &&str| fields.clone().any(|field| is_named(field, need));
             assert!(!needs.iter().all(there), "{text}, cut at {cut}, is good for {}", shape.endpoint);
         }
     }
@@ -84,4 +104,31 @@ fn is_named(field: &str, name: &str) -> bool {
 fn names(exchange: &Exchange, set: &NameSet) -> Vec<&'static str> {
     let inside = |(bit, _): &(usize, _)| set[bit / 64] >> (bit % 64) & 1 == 1;
     exchange.shape_names.iter().enumerate().filter(inside).map(|(_, name)| name.name.text()).collect()
+}
+
+/// The members of a JSON value at every depth, with the text of those that are strings.
+fn members<'a>(value: &'a Value, out: &mut Vec<(&'a str, &'a str)>) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                out.push((name, value.as_str().unwrap_or("")));
+                members(value, out);
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| members(value, out)),
+        _ => {}
+    }
+}
+
+fn decoded(text: &str) -> String {
+    let mut out = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let code = rest.get(1..3).filter(|_| *first == b'%').and_then(|code| core::str::from_utf8(code).ok());
+        (out, rest) = match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => ([out, vec![byte]].concat(), &rest[3..]),
+            None => ([out, vec![*first]].concat(), after),
+        };
+    }
+    String::from_utf8_lossy(&out).into_owned()
 }

@@ -34,6 +34,9 @@ _signbox() {
             signbox,help)
                 cmd="signbox__subcmd__help"
                 ;;
+            signbox,keygen)
+                cmd="signbox__subcmd__keygen"
+                ;;
             signbox,list)
                 cmd="signbox__subcmd__list"
                 ;;
@@ -73,6 +76,9 @@ _signbox() {
             signbox__subcmd__help,help)
                 cmd="signbox__subcmd__help__subcmd__help"
                 ;;
+            signbox__subcmd__help,keygen)
+                cmd="signbox__subcmd__help__subcmd__keygen"
+                ;;
             signbox__subcmd__help,list)
                 cmd="signbox__subcmd__help__subcmd__list"
                 ;;
@@ -101,7 +107,7 @@ _signbox() {
 
     case "${cmd}" in
         signbox)
-            opts="-h -V --help --version add list show revoke remove timeout sign check run doctor exchanges demo help"
+            opts="-h -V --help --version add keygen list show revoke remove timeout sign check run doctor exchanges demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -115,13 +121,21 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__add)
-            opts="-h --key --passphrase --allow --timeout --keyring --secret-fd --users --group --skew --help"
+            opts="-h --passphrase --secret-fd --key --uid --allow --timeout --keyring --users --group --skew --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --secret-fd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uid)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -135,10 +149,6 @@ _signbox() {
                     ;;
                 --keyring)
                     COMPREPLY=($(compgen -W "session user persistent" -- "${cur}"))
-                    return 0
-                    ;;
-                --secret-fd)
-                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --users)
@@ -241,7 +251,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__help)
-            opts="add list show revoke remove timeout sign check run doctor exchanges demo help"
+            opts="add keygen list show revoke remove timeout sign check run doctor exchanges demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -325,6 +335,20 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__help__subcmd__keygen)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -429,6 +453,56 @@ _signbox() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__keygen)
+            opts="-h --type --key --uid --allow --timeout --keyring --users --group --skew --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --type)
+                    COMPREPLY=($(compgen -W "ed25519 p256" -- "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keyring)
+                    COMPREPLY=($(compgen -W "session user persistent" -- "${cur}"))
+                    return 0
+                    ;;
+                --users)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --skew)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

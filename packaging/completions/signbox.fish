@@ -27,6 +27,7 @@ end
 complete -c signbox -n "__fish_signbox_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c signbox -n "__fish_signbox_needs_command" -s V -l version -d 'Print version'
 complete -c signbox -n "__fish_signbox_needs_command" -f -a "add" -d 'Put a secret into the kernel keyring'
+complete -c signbox -n "__fish_signbox_needs_command" -f -a "keygen" -d 'Draw a new private key and put it into the kernel keyring'
 complete -c signbox -n "__fish_signbox_needs_command" -f -a "list" -d 'Show the keys that this user can see'
 complete -c signbox -n "__fish_signbox_needs_command" -f -a "show" -d 'Show what is known about a key, but never its secret'
 complete -c signbox -n "__fish_signbox_needs_command" -f -a "revoke" -d 'Make keys useless at once, also for signers that are running'
@@ -39,18 +40,32 @@ complete -c signbox -n "__fish_signbox_needs_command" -f -a "doctor" -d 'Show wh
 complete -c signbox -n "__fish_signbox_needs_command" -f -a "exchanges" -d 'Show the exchanges, and what a signature of each covers'
 complete -c signbox -n "__fish_signbox_needs_command" -f -a "demo" -d 'See it work, with keys that exchanges publish as examples'
 complete -c signbox -n "__fish_signbox_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c signbox -n "__fish_signbox_using_subcommand add" -l secret-fd -d 'Read the secret from this descriptor instead of the terminal, and the passphrase from its second line' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l key -d 'The API key, the public half that the exchange shows' -r
+complete -c signbox -n "__fish_signbox_using_subcommand add" -l uid -d 'The account number, client id or memo, where the exchange has one' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l allow -d 'What the key may be used for: read, trade, cancel, transfer, withdraw, admin, unknown, raw, login' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l timeout -d 'Forget the key after this long: 90s, 30m, 8h, 7d' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l keyring -d 'Where to keep it [default: session]' -r -f -a "session\t'Gone at logout; other sessions of the user cannot read it'
 user\t'Gone at reboot; open to every process of the user'
 persistent\t'As user, and gone after three days without use'"
-complete -c signbox -n "__fish_signbox_using_subcommand add" -l secret-fd -d 'Read the secret from this descriptor instead of the terminal, and the passphrase from its second line' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l users -d 'As root: make a group key that these users\' bots can use and none of them can read' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l group -d 'The group of the installed signer, for --users' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l skew -d 'How far the time of a request may be from the clock, in seconds, or \'off\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l passphrase -d 'Ask for a passphrase as well (always asked for where the exchange has one)'
 complete -c signbox -n "__fish_signbox_using_subcommand add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l type -d 'The kind of key [default: the one that the exchange takes, ed25519 first]' -r -f -a "ed25519\t'Ed25519'
+p256\t'ECDSA on P-256, also called ES256'"
+complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l key -d 'The API key, the public half that the exchange shows' -r
+complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l uid -d 'The account number, client id or memo, where the exchange has one' -r
+complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l allow -d 'What the key may be used for: read, trade, cancel, transfer, withdraw, admin, unknown, raw, login' -r
+complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l timeout -d 'Forget the key after this long: 90s, 30m, 8h, 7d' -r
+complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l keyring -d 'Where to keep it [default: session]' -r -f -a "session\t'Gone at logout; other sessions of the user cannot read it'
+user\t'Gone at reboot; open to every process of the user'
+persistent\t'As user, and gone after three days without use'"
+complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l users -d 'As root: make a group key that these users\' bots can use and none of them can read' -r
+complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l group -d 'The group of the installed signer, for --users' -r
+complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l skew -d 'How far the time of a request may be from the clock, in seconds, or \'off\'' -r
+complete -c signbox -n "__fish_signbox_using_subcommand keygen" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c signbox -n "__fish_signbox_using_subcommand list" -l json -d 'One JSON list instead of a table'
 complete -c signbox -n "__fish_signbox_using_subcommand list" -s h -l help -d 'Print help'
 complete -c signbox -n "__fish_signbox_using_subcommand show" -l json -d 'One JSON object instead of text'
@@ -86,16 +101,17 @@ complete -c signbox -n "__fish_signbox_using_subcommand doctor" -s h -l help -d 
 complete -c signbox -n "__fish_signbox_using_subcommand exchanges" -l json -d 'JSON instead of text'
 complete -c signbox -n "__fish_signbox_using_subcommand exchanges" -s h -l help -d 'Print help'
 complete -c signbox -n "__fish_signbox_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "add" -d 'Put a secret into the kernel keyring'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "list" -d 'Show the keys that this user can see'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "show" -d 'Show what is known about a key, but never its secret'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "revoke" -d 'Make keys useless at once, also for signers that are running'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "remove" -d 'Take keys out of the keyring they are kept in'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "timeout" -d 'Set or take off the time after which a key is gone'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "sign" -d 'Sign one request'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "check" -d 'Say whether a request would be signed, and by which rule'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "run" -d 'Start a program that can have requests signed but cannot reach the keys'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "doctor" -d 'Show what this kernel and this start give, and what to do about each point'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "exchanges" -d 'Show the exchanges, and what a signature of each covers'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "demo" -d 'See it work, with keys that exchanges publish as examples'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "add" -d 'Put a secret into the kernel keyring'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "keygen" -d 'Draw a new private key and put it into the kernel keyring'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "list" -d 'Show the keys that this user can see'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "show" -d 'Show what is known about a key, but never its secret'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "revoke" -d 'Make keys useless at once, also for signers that are running'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "remove" -d 'Take keys out of the keyring they are kept in'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "timeout" -d 'Set or take off the time after which a key is gone'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "sign" -d 'Sign one request'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "check" -d 'Say whether a request would be signed, and by which rule'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "run" -d 'Start a program that can have requests signed but cannot reach the keys'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "doctor" -d 'Show what this kernel and this start give, and what to do about each point'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "exchanges" -d 'Show the exchanges, and what a signature of each covers'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "demo" -d 'See it work, with keys that exchanges publish as examples'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen list show revoke remove timeout sign check run doctor exchanges demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
+use base64ct::{Base64, Encoding as _};
 use sha2::digest::generic_array::GenericArray;
+use sha2::{Digest as _, Sha512};
+use signbox_exchanges::{KeyKind, exchange};
 
 /// One key of an exchange, made up from a number.
 pub(crate) struct Made {
@@ -10,9 +13,16 @@ pub(crate) struct Made {
     /// As the exchange shows it.
     pub(crate) secret: String,
     pub(crate) passphrase: String,
-    /// What HMAC is keyed with.
+    /// What HMAC is keyed with, or the private key.
     key: Vec<u8>,
-    sha512: bool,
+    algorithm: Algorithm,
+}
+
+enum Algorithm {
+    Sha256,
+    Sha512,
+    Ed25519,
+    Rsa,
 }
 
 impl Made {
@@ -24,7 +34,7 @@ impl Made {
             secret: base64(&key),
             passphrase: words(seed + 1),
             key,
-            sha512: true,
+            algorithm: Algorithm::Sha512,
         }
     }
 
@@ -32,14 +42,42 @@ impl Made {
     pub(crate) fn coinbase(seed: u64) -> Self {
         let key = random(seed, 64);
         let (secret, passphrase) = (base64(&key), words(seed + 1));
-        Self { handle: handle("coinbaseexchange", seed), secret, passphrase, key, sha512: false }
+        let algorithm = Algorithm::Sha256;
+        Self { handle: handle("coinbaseexchange", seed), secret, passphrase, key, algorithm }
     }
 
     /// Binance: SHA-256, keyed with the text of the secret.
     pub(crate) fn binance(seed: u64) -> Self {
         let secret = words(seed) + &words(seed + 2);
         let key = secret.clone().into_bytes();
-        Self { handle: handle("binance", seed), secret, passphrase: words(seed + 1), key, sha512: false }
+        let (passphrase, algorithm) = (words(seed + 1), Algorithm::Sha256);
+        Self { handle: handle("binance", seed), secret, passphrase, key, algorithm }
+    }
+
+    /// Revolut X: Ed25519, the secret a seed in base64.
+    pub(crate) fn revolutx(seed: u64) -> Self {
+        let key = random(seed, 32);
+        let (secret, passphrase) = (base64(&key), words(seed + 1));
+        Self { handle: handle("revolutx", seed), secret, passphrase, key, algorithm: Algorithm::Ed25519 }
+    }
+
+    /// Bybit: RSA, the secret PEM, which is the same every time.
+    pub(crate) fn bybit(seed: u64) -> Self {
+        let pem = include_str!("../../exchanges/src/asymmetric/keys/rsa2048-pkcs1.pem").trim();
+        let lines: Vec<&str> = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        Self {
+            handle: handle("bybit", seed),
+            secret: pem.replace('\n', "\\n"),
+            passphrase: words(seed + 1),
+            key: Base64::decode_vec(&lines.concat()).unwrap(),
+            algorithm: Algorithm::Rsa,
+        }
+    }
+
+    /// How many areas of memory a signer for it has that nobody else reads: a deep stack is for private keys.
+    pub(crate) fn areas(&self) -> usize {
+        let exchange = exchange(self.handle.split('/').next().unwrap()).unwrap();
+        2 + usize::from(exchange.kinds.iter().any(|kind| *kind != KeyKind::Hmac))
     }
 
     /// What stands in the kernel keyring.
@@ -64,6 +102,8 @@ impl Made {
         let (method, url, body) = match handle.split('/').next() {
             Some("kraken") => ("POST", "https://api.kraken.com/0/private/Balance", "\"\""),
             Some("coinbaseexchange") => ("GET", "https://api.exchange.coinbase.com/accounts", "null"),
+            Some("revolutx") => ("GET", "https://revx.revolut.com/api/1.0/balances", "null"),
+            Some("bybit") => ("GET", "https://api.bybit.com/v5/account/wallet-balance", "null"),
             _ => ("GET", "https://api.binance.com/api/v3/account", "null"),
         };
         format!(
@@ -72,7 +112,7 @@ impl Made {
     }
 
     /// Everything by which the secret could be had: its text, what HMAC is keyed with, HMAC's key blocks
-    /// and the states after them, the passphrase.
+    /// and the states after them, or a private key and what is worked out from it; the passphrase.
     pub(crate) fn forms(&self) -> Vec<(&'static str, Vec<u8>)> {
         let mut forms = self.forms_without_passphrase();
         forms.push(("passphrase", self.passphrase.clone().into_bytes()));
@@ -85,12 +125,27 @@ impl Made {
         if self.key != self.secret.as_bytes() {
             forms.push(("key", self.key.clone()));
         }
+        match self.algorithm {
+            Algorithm::Ed25519 => {
+                let mut hashed = Sha512::digest(&self.key).to_vec();
+                forms.push(("hashed seed", hashed.clone()));
+                hashed[0] &= 248;
+                hashed[31] = hashed[31] & 63 | 64;
+                forms.push(("scalar", hashed[..32].to_vec()));
+            }
+            Algorithm::Rsa => forms.extend(rsa_numbers(&self.key)),
+            Algorithm::Sha256 | Algorithm::Sha512 => self.push_states(&mut forms),
+        }
+        forms
+    }
+
+    fn push_states(&self, forms: &mut Vec<(&'static str, Vec<u8>)>) {
         for (block, state, pad) in [("ipad block", "inner state", 0x36), ("opad block", "outer state", 0x5c)]
         {
             let masked: Vec<u8> = self.key.iter().map(|byte| byte ^ pad).collect();
             let whole: Vec<u8> = masked.iter().copied().chain(std::iter::repeat(pad)).take(128).collect();
             forms.push((block, masked));
-            if self.sha512 {
+            if matches!(self.algorithm, Algorithm::Sha512) {
                 let mut words = SHA512;
                 sha2::compress512(&mut words, &[*GenericArray::from_slice(&whole)]);
                 forms.push((state, words.iter().flat_map(|word| word.to_ne_bytes()).collect()));
@@ -106,8 +161,29 @@ impl Made {
                 ));
             }
         }
-        forms
     }
+}
+
+/// The secret numbers of a PKCS#1 key, as the key has them and as a processor has them.
+fn rsa_numbers(der: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let mut numbers = Vec::new();
+    let mut rest = &der[4..]; // the sequence has a length of two bytes
+    while let [2, length, after @ ..] = rest {
+        let (length, after) = match length {
+            0x82 => (usize::from(after[0]) << 8 | usize::from(after[1]), &after[2..]),
+            0x81 => (usize::from(after[0]), &after[1..]),
+            short => (usize::from(*short), after),
+        };
+        numbers.push(after[..length].iter().copied().skip_while(|byte| *byte == 0).collect::<Vec<u8>>());
+        rest = &after[length..];
+    }
+    let names = ["version", "n", "e", "d", "p", "q", "d mod p-1", "d mod q-1", "1/q mod p"];
+    assert_eq!(numbers.len(), names.len());
+    let both = |(name, number): (&'static str, Vec<u8>)| {
+        let reversed = number.iter().rev().copied().collect();
+        [(name, number), (name, reversed)]
+    };
+    names.into_iter().zip(numbers).skip(3).flat_map(both).collect()
 }
 
 /// Finds pieces of secrets among bytes.
