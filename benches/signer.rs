@@ -6,6 +6,9 @@
 //!
 //! The yardsticks are C programs, built by `cc` when the bench starts. There is no signer without walls; what walls cost is
 //! taken from this program, which becomes a helper that reads a key and answers a line, with the signer's walls or without.
+//! What the size of the catalogue costs at the start is taken from a second signer, with one exchange compiled in:
+//! `SIGNBOX_CATALOGUE=binance cargo build --release --bin signbox-signer --target-dir OTHER`, and its path in
+//! `SIGNBOX_ONE_EXCHANGE`.
 
 #![allow(missing_docs, clippy::print_stdout, clippy::print_stderr, clippy::expect_used)]
 
@@ -69,6 +72,8 @@ fn echo(key: Key, walls: bool) {
 /// The programs, and the keys that the signers find.
 struct Stage {
     signer: PathBuf,
+    /// A signer with one exchange compiled in, if it was built.
+    small: Option<PathBuf>,
     bare: PathBuf,
     empty: [(&'static str, PathBuf); 2],
     /// The arguments of a signer for one key, and for many where the kernel has room for them.
@@ -101,7 +106,14 @@ impl Stage {
         };
         let cpus = sched_getaffinity(Pid::from_raw(0)).map_err(|error| error.to_string())?;
         let signer = Path::new(env!("CARGO_BIN_EXE_signbox")).with_file_name("signbox-signer");
-        let mut stage = Stage { signer, bare, empty, one: vec!["binance/main".to_owned()], many, key, cpus };
+        let small = std::env::var_os("SIGNBOX_ONE_EXCHANGE").map(PathBuf::from).filter(|path| path.exists());
+        if small.is_none() {
+            println!(
+                "not measured against a catalogue of one exchange: SIGNBOX_ONE_EXCHANGE names no signer (see the source)"
+            );
+        }
+        let mut stage =
+            Stage { signer, small, bare, empty, one: vec!["binance/main".to_owned()], many, key, cpus };
         let answers = |handles: &[String]| stage.signer(handles).ask(&line(&handles[0], ORDER)).map(drop);
         answers(&stage.one)?;
         if let Some(Err(why)) = stage.many.as_deref().map(answers) {
@@ -226,29 +238,35 @@ impl Stage {
 
     fn spawns(&self, table: &mut Table, count: usize) {
         let usual = line("binance/main", ORDER);
-        let first = |arguments: &[String]| {
+        let first = |program: &Path, arguments: &[String]| {
             let start = Instant::now();
-            let mut signer = self.signer(arguments);
+            let mut signer = Helper::start(program, arguments);
             signer.must(&usual.replace("binance/main", &arguments[0]));
             start.elapsed().as_secs_f64()
         };
-        let mut times = [(); 4].map(|()| Vec::new());
+        let mut times = [(); 5].map(|()| Vec::new());
         for at in 0..count {
             for (program, times) in self.empty.iter().zip(&mut times) {
                 let start = Instant::now();
                 Command::new(&program.1).status().expect("it was just built");
                 times.push(start.elapsed().as_secs_f64());
             }
-            times[2].push(first(&self.one));
+            times[2].push(first(&self.signer, &self.one));
+            if let Some(small) = &self.small {
+                times[4].push(first(small, &self.one));
+            }
             if let Some(many) = self.many.as_ref().filter(|_| at % 4 == 0) {
-                times[3].push(first(many));
+                times[3].push(first(&self.signer, many));
             }
         }
-        let [nolibc, libc, one, many] = times.map(median);
+        let [nolibc, libc, one, many, small] = times.map(median);
         table.ratio(&format!("start to first signature / {}", self.empty[0].0), 4.0, 1.6, one, nolibc);
         table.ratio(&format!("start to first signature / {}", self.empty[1].0), 4.0, 1.6, one, libc);
         if self.many.is_some() {
             table.ratio("start to first signature, 1000 keys / 1 key", 1.2, 1.0, many, one);
+        }
+        if self.small.is_some() {
+            table.ratio("start to first signature, all exchanges / one", 1.05, 1.0, one, small);
         }
     }
 

@@ -6,6 +6,8 @@ mod endpoints;
 mod scheme;
 #[path = "build/tables.rs"]
 mod tables;
+#[path = "build/tokens.rs"]
+mod tokens;
 
 use endpoints::Endpoints;
 use scheme::SchemeFile;

@@ -1,10 +1,11 @@
 //! Queries, forms and JSON objects with one value more, less or other, and everything else untouched.
 
-use crate::catalogue::{Exchange, Fresh, Place, Scheme};
+use crate::catalogue::Exchange;
 use crate::json;
 use crate::mac::HEX_DIGITS;
 use crate::message::{TOO_LONG, escape};
 use crate::parts::{BodyKind, Param, Parts, Source, letters_digits_and};
+use crate::scheme::{Fresh, Place, Scheme};
 use crate::sign::Error;
 use core::ops::Range;
 
@@ -150,7 +151,11 @@ pub(crate) fn put_param(text: &mut String, name: &str, value: &str, front: bool)
 /// Replaces the value of a parameter; says whether it was there.
 pub(crate) fn replace_param(text: &mut String, name: &str, value: &str) -> Result<bool, Error> {
     let Some((_, old)) = find_param(text, name) else { return Ok(false) };
-    replace(text, old, |text| push_encoded(text, value, &PLAIN))?;
+    let bare = !text[..old.start].ends_with('=');
+    replace(text, old, |text| {
+        push(text, if bare { "=" } else { "" })?;
+        push_encoded(text, value, &PLAIN)
+    })?;
     Ok(true)
 }
 
@@ -227,7 +232,7 @@ pub(crate) fn push(text: &mut String, more: &str) -> Result<(), Error> {
 fn push_encoded(text: &mut String, value: &str, plain: &[bool; 256]) -> Result<(), Error> {
     let mut rest = value;
     while !rest.is_empty() {
-        let len = rest.bytes().take_while(|byte| plain[usize::from(*byte)]).count();
+        let len = rest.bytes().position(|byte| !plain[usize::from(byte)]).unwrap_or(rest.len());
         push(text, &rest[..len])?;
         let Some(first) = rest[len..].chars().next() else { break };
         let mut bytes = [0; 4];
@@ -287,5 +292,84 @@ pub(crate) fn push_unique(text: &mut String, fresh: Fresh, unique: [u8; 18]) {
         }
         text.push(char::from(HEX_DIGITS[usize::from(byte >> 4)]));
         text.push(char::from(HEX_DIGITS[usize::from(byte & 15)]));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn edited(text: &str, edit: impl FnOnce(&mut String) -> Result<(), Error>) -> String {
+        let mut room = String::with_capacity(256);
+        room.push_str(text);
+        edit(&mut room).unwrap();
+        room
+    }
+
+    #[test]
+    fn a_parameter_goes_to_the_end_or_the_front_and_is_escaped() {
+        assert_eq!(edited("", |text| put_param(text, "a", "1", false)), "a=1");
+        assert_eq!(edited("b=2", |text| put_param(text, "a", "x y/+é", false)), "b=2&a=x%20y%2F%2B%C3%A9");
+        assert_eq!(edited("b=2", |text| put_param(text, "a", "1", true)), "a=1&b=2");
+    }
+
+    #[test]
+    fn a_value_is_replaced_where_it_stands() {
+        for (text, after) in
+            [("a=1&b=22&c=3", "a=1&b=x&c=3"), ("b=", "b=x"), ("b", "b=x"), ("ab=1&b=2", "ab=1&b=x")]
+        {
+            assert_eq!(edited(text, |text| replace_param(text, "b", "x").map(|there| assert!(there))), after);
+        }
+        assert_eq!(replace_param(&mut String::from("ab=1"), "b", "x"), Ok(false));
+    }
+
+    #[test]
+    fn a_member_of_a_json_object_is_set_and_nothing_else_is_touched() {
+        for (text, after) in [
+            ("", r#"{"n":"a\"b"}"#),
+            ("{ }", r#"{"n":"a\"b" }"#),
+            (r#"{"x": {"n":1}, "y":[1, 2]}"#, r#"{"n":"a\"b","x": {"n":1}, "y":[1, 2]}"#),
+            (r#"{"x":1, "n" : {"deep":"}"} ,"é":2}"#, r#"{"x":1, "n" : "a\"b" ,"é":2}"#),
+        ] {
+            assert_eq!(edited(text, |text| put_member(text, "n", "a\"b", true)), after);
+        }
+        assert_eq!(edited(r#"{"n":"1"}"#, |text| put_member(text, "n", "7", false)), r#"{"n":7}"#);
+    }
+
+    #[test]
+    fn nothing_grows_beyond_its_room() {
+        let mut text = String::from("a=1");
+        text.shrink_to_fit();
+        let room = text.capacity();
+        assert_eq!(put_param(&mut text, "b", &"x".repeat(100), false), Err(TOO_LONG));
+        assert_eq!(text.capacity(), room);
+    }
+
+    #[test]
+    fn a_value_is_the_wanted_one_also_when_it_is_escaped() {
+        for (given, wanted, same_) in [
+            ("/v1/order", "/v1/order", true),
+            ("%2Fv1%2forder", "/v1/order", true),
+            ("/v1/orde", "/v1/order", false),
+            ("/v1/orders", "/v1/order", false),
+            ("/v1/%6Frders", "/v1/order", false),
+            ("a%25", "a%", true),
+            ("a%", "a%", true),
+        ] {
+            assert_eq!(same(given, wanted.as_bytes()), same_, "{given}");
+        }
+    }
+
+    #[test]
+    fn fresh_values_have_their_form() {
+        let mut text = String::with_capacity(64);
+        push_unique(&mut text, Fresh::Uuid, [0xff; 18]);
+        assert_eq!(text, "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        for (fresh, len) in [(Fresh::Hex, 32), (Fresh::Letters, 36)] {
+            text.clear();
+            push_unique(&mut text, fresh, [0x5a; 18]);
+            assert_eq!(text, "5a".repeat(len / 2));
+        }
     }
 }

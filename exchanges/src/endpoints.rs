@@ -1,8 +1,9 @@
 //! What a request does: its endpoint's class, and the dangerous endpoints that its parameters would
 //! also fit where the signature does not cover the path.
 
-use crate::catalogue::{Binds, Class, Endpoint, Exchange, Method, Name, NameSet, Scheme, Shape, When, hash};
+use crate::catalogue::{Class, Endpoint, Exchange, Method, Name, NameSet, Shape, When, hash};
 use crate::parts::{BodyKind, Parts, Source};
+use crate::scheme::{Binds, Scheme};
 use core::fmt;
 
 /// A dangerous endpoint that a signature would be good for as well.

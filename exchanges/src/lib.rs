@@ -25,6 +25,7 @@ mod mac;
 mod message;
 mod parts;
 pub mod scan;
+mod scheme;
 mod sign;
 mod template;
 mod time;
@@ -33,12 +34,14 @@ pub use asymmetric::{
     KeyKind, LONGEST_PRIVATE_TEXT, LONGEST_PUBLIC, PublicForm, private_text, public_of, public_text,
 };
 pub use catalogue::{
-    Algorithm, Binds, Bodies, Class, Digest, Encoding, Endpoint, Exchange, Field, Fresh, Function, Method,
-    Name, NameSet, Nonce, Of, Place, Scheme, SecretEncoding, Shape, ShapeName, Tabled, Time, Token, Unit,
-    When, WithBody, catalogue, exchange,
+    Class, Endpoint, Exchange, Method, Name, NameSet, Of, Shape, ShapeName, Tabled, When, catalogue, exchange,
 };
 pub use endpoints::Fit;
 pub use mac::Keyed;
 pub use parts::{BodyKind, Param, Parts, Request, Scratch, Source};
+pub use scheme::{
+    Algorithm, Binds, Bodies, Digest, Encoding, Field, Fresh, Function, Nonce, Place, Scheme, SecretEncoding,
+    Time, Token, Unit, WithBody,
+};
 pub use sign::{Clock, Credentials, Error, Signed};
 pub use time::{Skew, Stamp};

@@ -1,7 +1,7 @@
 //! Where the secret meets the message: HMAC, digests with the secret behind the message, private keys.
 
 use crate::asymmetric::{self, KeyKind};
-use crate::catalogue::{Algorithm, Digest, Encoding, SecretEncoding};
+use crate::scheme::{Algorithm, Digest, Encoding, SecretEncoding};
 use crate::sign::{Error, NOT_BASE64};
 use base64ct::{Base64, Encoding as _};
 use core::fmt;
@@ -172,11 +172,8 @@ fn push_base64(bytes: &[u8], url: bool, out: &mut String) {
 pub(crate) fn base64<'a>(bytes: &[u8], url: bool, out: &'a mut [u8]) -> &'a str {
     let digits = if url { BASE64_URL_DIGITS } else { BASE64_DIGITS };
     for (three, four) in bytes.chunks(3).zip(out.chunks_exact_mut(4)) {
-        let word =
-            three.iter().zip([16, 8, 0]).fold(0, |word, (byte, shift)| word | u32::from(*byte) << shift);
-        for (digit, shift) in four.iter_mut().zip([18, 12, 6, 0]) {
-            *digit = digits[word as usize >> shift & 63];
-        }
+        let [a, b, c] = [0, 1, 2].map(|at| usize::from(*three.get(at).unwrap_or(&0)));
+        four.copy_from_slice(&[a >> 2, a << 4 | b >> 4, b << 2 | c >> 6, c].map(|six| digits[six & 63]));
     }
     let len = (4 * bytes.len()).div_ceil(3);
     let end = if url { len } else { len.next_multiple_of(4) };

@@ -1,11 +1,12 @@
 //! Tokens become text: the message that is signed, and headers that are made of tokens.
 
 use crate::binary;
-use crate::catalogue::{Exchange, Function, Name, Place, Scheme, Token};
+use crate::catalogue::{Exchange, Name};
 use crate::json::{self, Cursor, Names};
 use crate::mac::{HEX_DIGITS, base64, hex};
 use crate::parts::Parts;
 use crate::scan;
+use crate::scheme::{Function, Place, Scheme, Token};
 use crate::sign::{Credentials, Error, Headers};
 use crate::time::Stamp;
 use core::ops::Range;
@@ -306,22 +307,16 @@ impl Writer<'_> {
     fn put_decoded(&mut self, text: &[u8]) -> Result<(), Error> {
         let digit = |byte: u8| char::from(byte).to_digit(16);
         let mut rest = text;
-        while let [first, after @ ..] = rest {
-            rest = match rest {
-                [b'%', high, low, after @ ..] => match (digit(*high), digit(*low)) {
-                    (Some(high), Some(low)) => {
-                        self.put(&[(high << 4 | low) as u8])?;
-                        after
-                    }
-                    _ => return Err(Error::Request("a parameter value with a broken percent-escape")),
-                },
-                _ => {
-                    self.put(&[*first])?;
-                    after
-                }
+        while let Some(at) = scan::find(rest, b'%') {
+            let [_, high, low, after @ ..] = &rest[at..] else { break };
+            let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
+                return Err(Error::Request("a parameter value with a broken percent-escape"));
             };
+            self.put(&rest[..at])?;
+            self.put(&[(high << 4 | low) as u8])?;
+            rest = after;
         }
-        Ok(())
+        self.put(rest)
     }
 
     /// Sorted by name; those of one name stay in order.

@@ -4,9 +4,10 @@
 //! escaped letter in a path, bytes behind a JSON value) is refused, so that the decision and the
 //! exchange see the same request.
 
-use crate::catalogue::{Exchange, Method, Name, Place, hash};
+use crate::catalogue::{Exchange, Method, Name, hash};
 use crate::json::{self, Cursor, Names, Value, Wrong};
 use crate::scan::until;
+use crate::scheme::Place;
 use base64ct::{Base64, Encoding as _};
 use core::ops::Range;
 

@@ -4,11 +4,12 @@
 //! signature. What tokens mean is in `message`, how texts are edited in `edit`, the cryptography in `mac`.
 
 use crate::asymmetric::{self, KeyKind};
-use crate::catalogue::{Exchange, Field, Fresh, Name, Of, Place, Scheme, Token, Unit};
+use crate::catalogue::{Exchange, Name, Of};
 use crate::edit::{self, Edit};
 use crate::mac::{self, Keyed, Signing};
 use crate::message::{Lists, Room, Source, TOO_LONG};
 use crate::parts::{BodyKind, Parts};
+use crate::scheme::{Field, Fresh, Place, Scheme, Token, Unit};
 use crate::template::{Found, find};
 use crate::time::{Skew, Stamp};
 use core::fmt;
@@ -438,14 +439,14 @@ impl<'a> Work<'_, 'a> {
             "cannot be made: the key was stored without its passphrase; add it again with --passphrase",
         ))?;
         self.out.signature.clear();
-        keyed.sign(by, passphrase.as_bytes(), crate::catalogue::Encoding::Base64, &mut self.out.signature)?;
+        keyed.sign(by, passphrase.as_bytes(), crate::scheme::Encoding::Base64, &mut self.out.signature)?;
         let Signed { headers, signature, .. } = &mut *self.out;
         headers.put_text(name, signature)
     }
 
     fn place_signature(&mut self, old: &Edit<'_>) -> Result<(), Error> {
         let signature = core::mem::take(&mut self.out.signature);
-        let quoted = self.scheme.encoding != crate::catalogue::Encoding::Rsv;
+        let quoted = self.scheme.encoding != crate::scheme::Encoding::Rsv;
         for place in self.scheme.signature.iter() {
             let Signed { query, body, .. } = &mut *self.out;
             if !old.put_back(place, &signature, query, body)? {

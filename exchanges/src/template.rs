@@ -1,7 +1,7 @@
 //! Headers made of tokens, read backwards: the time and the nonce in one that a library made with a placeholder.
 
-use crate::catalogue::{Function, Token};
 use crate::message::{Room, Source};
+use crate::scheme::{Function, Token};
 use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
 use core::ops::Range;
 

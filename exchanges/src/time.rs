@@ -1,6 +1,6 @@
 //! Timestamps and nonces: minted when a request has none, checked when it has one.
 
-use crate::catalogue::{Time, Unit};
+use crate::scheme::{Time, Unit};
 
 /// How far from now a time in a request may lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -275,7 +275,7 @@ const LEAD_NS: u64 = 250 * NS_PER_MS;
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::catalogue::Place;
+    use crate::scheme::Place;
 
     const NOW: u64 = 1_700_000_000_123_456_789;
 

@@ -275,7 +275,9 @@ mod tests {
         let parts = Parts::of(exchange, &request, &mut scratch).unwrap();
         let decision = decide(exchange, &parts, Grants::DEFAULT).unwrap();
         let text = decision.explained("binance/main", exchange, &parts).to_string();
-        for part in ["'withdraw' is not granted to 'binance/main'", "does not sign the path", "(rule fits-ungranted)"] {
+        for part in
+            ["'withdraw' is not granted to 'binance/main'", "does not sign the path", "(rule fits-ungranted)"]
+        {
             assert!(text.contains(part), "{text}");
         }
     }

@@ -26,7 +26,7 @@ pub(crate) fn signable() -> impl Iterator<Item = &'static Exchange> {
 
 pub(crate) fn covers(exchange: &Exchange) -> Covers {
     let schemes = &exchange.schemes;
-    if schemes.iter().any(|scheme| !(scheme.binds.path || scheme.binds.query || scheme.binds.body)) {
+    if exchange.signs_nothing() {
         Covers::Nothing
     } else if schemes.iter().any(|scheme| !scheme.binds.path) {
         Covers::Parameters

@@ -62,20 +62,15 @@ fn overview() -> String {
 
 /// What is worth knowing about an exchange before its key is added.
 fn notes(exchange: &Exchange) -> Vec<&'static str> {
-    let somewhere = |holds: fn(&Binds) -> bool| exchange.schemes.iter().any(|scheme| holds(&scheme.binds));
     let mut notes: Vec<&str> = exchange.historical.map(Name::text).into_iter().collect();
-    if somewhere(covers_nothing) {
+    if exchange.signs_nothing() {
         notes.push("nothing covered");
-    } else if somewhere(|binds| !binds.path) {
+    } else if exchange.schemes.iter().any(|scheme| !scheme.binds.path) {
         notes.push("path not covered");
     }
     notes.extend(exchange.passphrase.then_some("has a passphrase"));
     notes.extend(exchange.uid.then_some("has a uid"));
     notes
-}
-
-fn covers_nothing(binds: &Binds) -> bool {
-    !(binds.path || binds.query || binds.body)
 }
 
 fn detail(exchange: &Exchange) -> String {
@@ -101,10 +96,8 @@ fn detail(exchange: &Exchange) -> String {
     for (paths, binds) in exceptions(exchange) {
         line("", &format!("at {paths}: {}", show::covered(&binds)));
     }
-    let harm = exchange.shapes.iter().map(|shape| shape.class);
-    if covers_nothing(&exchange.binds) {
-        let needed = Class::ALL.into_iter().filter(|class| harm.clone().any(|of| of == *class));
-        let words: Vec<_> = needed.map(Class::word).collect();
+    if exchange.signs_nothing() {
+        let words: Vec<_> = exchange.dangers().map(Class::word).collect();
         line("", "not tied to a request: one is good for every endpoint with every parameter, so nothing is");
         line("", &format!("signed unless all of these are granted: {}", words.join(", ")));
     } else if exchange.schemes.iter().any(|scheme| !scheme.binds.path) {
@@ -114,7 +107,7 @@ fn detail(exchange: &Exchange) -> String {
         );
         line("", "is not told apart from a read");
     }
-    if !covers_nothing(&exchange.binds) && exchange.shapeless().next().is_some() {
+    if !exchange.signs_nothing() && exchange.shapeless().next().is_some() {
         let _ = writeln!(
             text,
             "\ncannot be told apart, as they need no parameter: a signature over none is good for each"
