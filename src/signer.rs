@@ -373,7 +373,7 @@ impl Signer {
                     slot.handle, slot.exchange.id, slot.mode
                 ),
             );
-            put_words(out, slot.exchange.binds.names());
+            put_words(out, slot.exchange.always_binds().names());
             match held.record(at, slot, self.uid, names) {
                 Ok(record) => {
                     out.extend_from_slice(b"],\"allow\":[");

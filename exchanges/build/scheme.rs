@@ -184,7 +184,8 @@ impl SchemeFile {
         let (mut carrier, mut carrier_body) = (None, false);
         let mut kinds = BTreeSet::new();
         for entry in &self.schemes {
-            schemes.push(entry.code(tables, &self.binds, &bodies)?);
+            let twin = self.schemes.iter().any(|other| entry.is_twin(other, &self.binds));
+            schemes.push(entry.code(tables, &self.binds, &bodies, twin)?);
             kinds.insert(format!("KeyKind::{}", kind(entry.when.key.as_deref())?));
             if entry.carrier.is_some() {
                 (carrier, carrier_body) = (entry.carrier.as_deref(), entry.carrier_body);
@@ -219,7 +220,24 @@ impl SchemeFile {
 }
 
 impl SchemeEntry {
-    fn code(&self, tables: &mut Tables, common: &[String], bodies: &str) -> Result<String, String> {
+    /// Whether it covers the path and `other`, with the same key, does not and begins with the parameters.
+    fn is_twin(&self, other: &SchemeEntry, common: &[String]) -> bool {
+        let path_bound =
+            |entry: &SchemeEntry| entry.binds.as_deref().unwrap_or(common).iter().any(|part| part == "path");
+        let same = (&self.when.key, &self.digest, &self.algorithm)
+            == (&other.when.key, &other.digest, &other.algorithm);
+        let suffix = self.algorithm.as_deref() == Some("suffix");
+        let open = other.message.first().is_some_and(TokenEntry::opens_with_parameters);
+        same && !suffix && path_bound(self) && !path_bound(other) && open
+    }
+
+    fn code(
+        &self,
+        tables: &mut Tables,
+        common: &[String],
+        bodies: &str,
+        twin: bool,
+    ) -> Result<String, String> {
         let when = &self.when;
         let mut methods = 0_u8;
         for name in &when.methods {
@@ -343,7 +361,7 @@ impl SchemeEntry {
         let joined = message.windows(2).any(|pair| pair[0].is("path") && pair[1].opens_with_query());
         Ok(format!(
             "Scheme {{ methods: {methods}, paths: {}, with_body: {with_body}, with_query: {:?}, hosts: {}, field: {field}, kind: KeyKind::{kind_code}, \
-             algorithm: {}, strip: {}, leave: {}, decodes: {}, flattens: {}, joined: {joined}, signs_query: {}, signs_body: {}, message: {}, \
+             algorithm: {}, strip: {}, leave: {}, decodes: {}, flattens: {}, joined: {joined}, twin: {twin}, signs_query: {}, signs_body: {}, message: {}, \
              encoding: Encoding::{encoding}, signature: {signature}, key: {key}, uid: {uid}, passphrase: {passphrase}, \
              time: {time}, nonce: {nonce}, headers: {headers}, must: {must}, defaults: {defaults}, bodies: {bodies}, \
              binds: {} }}",

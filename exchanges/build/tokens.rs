@@ -54,6 +54,17 @@ impl TokenEntry {
         }
     }
 
+    /// Whether parameters are what its text begins with.
+    pub(crate) fn opens_with_parameters(&self) -> bool {
+        match self {
+            TokenEntry::Word(word) => ["query", "body"].contains(&word.trim_end_matches('&')),
+            TokenEntry::Inner(map) => map.iter().any(|(function, inner)| {
+                let kept = ["decoded", "sorted", "form", "rawform", "then&"].contains(&function.as_str());
+                kept && inner.first().is_some_and(TokenEntry::opens_with_parameters)
+            }),
+        }
+    }
+
     /// Whether a function of this name is anywhere in it.
     pub(crate) fn holds(&self, name: &str) -> bool {
         match self {

@@ -5,6 +5,7 @@ use crate::json;
 use crate::mac::HEX_DIGITS;
 use crate::message::{TOO_LONG, escape};
 use crate::parts::{BodyKind, Param, Parts, Source, letters_digits_and};
+use crate::scan::until;
 use crate::scheme::{Fresh, Place, Scheme};
 use crate::sign::Error;
 use core::ops::Range;
@@ -232,7 +233,7 @@ pub(crate) fn push(text: &mut String, more: &str) -> Result<(), Error> {
 fn push_encoded(text: &mut String, value: &str, plain: &[bool; 256]) -> Result<(), Error> {
     let mut rest = value;
     while !rest.is_empty() {
-        let len = rest.bytes().position(|byte| !plain[usize::from(byte)]).unwrap_or(rest.len());
+        let len = rest.bytes().take_while(|byte| plain[usize::from(*byte)]).count();
         push(text, &rest[..len])?;
         let Some(first) = rest[len..].chars().next() else { break };
         let mut bytes = [0; 4];
@@ -246,6 +247,9 @@ fn push_encoded(text: &mut String, value: &str, plain: &[bool; 256]) -> Result<(
 }
 
 fn push_json(text: &mut String, value: &str) -> Result<(), Error> {
+    if until(value.as_bytes(), [b'"', b'\\']) == value.len() {
+        return push(text, value);
+    }
     for piece in value.split_inclusive(['"', '\\']) {
         match piece.strip_suffix(['"', '\\']) {
             None => push(text, piece)?,

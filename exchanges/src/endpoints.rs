@@ -94,12 +94,21 @@ impl Exchange {
         endpoint: Option<&Endpoint>,
         dangerous: impl Fn(Class) -> bool,
     ) -> Result<Option<Fit>, &'static str> {
+        let mut before: Option<&Scheme> = None;
         for (at, scheme) in self.schemes_of(parts) {
-            let found = if scheme.binds.path {
-                match scheme.joined.then(|| self.cut_elsewhere(parts, &dangerous)).flatten() {
-                    Some(fit) => return Ok(Some(fit)),
-                    None => None,
+            // Most exchanges sign the same text with every kind of key.
+            if before.is_some_and(|before| before.message == scheme.message && before.binds == scheme.binds) {
+                continue;
+            }
+            before = Some(scheme);
+            if scheme.joined {
+                if let Some(fit) = self.cut_elsewhere(parts, &dangerous) {
+                    return Ok(Some(fit));
                 }
+            }
+            let found = if scheme.binds.path {
+                let present = scheme.twin.then(|| self.shape_of_text(parts));
+                present.and_then(|present| self.shape_within(&present, endpoint, &dangerous))
             } else if scheme.binds.query || scheme.binds.body {
                 let present = self.shape_of(parts, scheme)?;
                 self.shape_within(&present, endpoint, &dangerous)
@@ -113,6 +122,32 @@ impl Exchange {
             }
         }
         Ok(None)
+    }
+
+    /// The parameters that the signed text of a request holds where another scheme, which does not cover the path, takes
+    /// it for a query or a form.
+    fn shape_of_text(&self, parts: &Parts<'_>) -> NameSet {
+        let mut present = NameSet::default();
+        let texts = [parts.query, parts.body];
+        for piece in texts.into_iter().flat_map(|text| text.split(['&', '=', ';'])) {
+            self.mark_name(piece, &mut present);
+        }
+        self.mark_joined(parts, &mut present);
+        present
+    }
+
+    /// Marks the name of one field of a form.
+    fn mark_field(&self, field: &str, present: &mut NameSet) {
+        self.mark_name(field.split('=').next().unwrap_or(field), present);
+    }
+
+    /// Marks a name, however much of its front is cut off, with and without the brackets of a list.
+    fn mark_name(&self, name: &str, present: &mut NameSet) {
+        self.mark(name, false, present);
+        let list = without_brackets(name);
+        if list.len() < name.len() {
+            self.mark(list, false, present);
+        }
     }
 
     /// The parameters of a request as far as they can make it valid at a dangerous endpoint.
@@ -149,16 +184,13 @@ impl Exchange {
             if json && !scheme.flattens {
                 continue;
             }
-            self.mark(name, false, &mut present);
-            self.mark(without_brackets(name), false, &mut present);
+            self.mark_name(name, &mut present);
         }
         if is_json && scheme.binds.body {
             names_within(parts.body, |name| self.mark(name, true, &mut present));
             // Where another endpoint reads a query or a form, the same text is one, cut at each `&`.
             for field in parts.body.split('&').skip(1) {
-                let name = field.split('=').next().unwrap_or(field);
-                self.mark(name, false, &mut present);
-                self.mark(without_brackets(name), false, &mut present);
+                self.mark_field(field, &mut present);
             }
         }
         if scheme.binds.query && scheme.binds.body {
@@ -170,7 +202,7 @@ impl Exchange {
     /// Another endpoint of a `dangerous` class that a request with these parameters would be valid at.
     ///
     /// Not one whose parameters `endpoint` itself demands: whoever may use it can always have a
-    /// signature over them.
+    /// signature over them. A withdrawal must be granted all the same.
     fn shape_within(
         &self,
         present: &NameSet,
@@ -182,8 +214,10 @@ impl Exchange {
             while left != 0 {
                 let (from, to) = self.shape_names[word * 64 + left.trailing_zeros() as usize].shapes;
                 left &= left - 1;
+                let own_demands =
+                    |shape: &&Shape| shape.class != Class::Withdraw && within(&shape.needs, &own);
                 let fits = |shape: &&Shape| {
-                    within(&shape.needs, present) && !within(&shape.needs, &own) && dangerous(shape.class)
+                    within(&shape.needs, present) && !own_demands(shape) && dangerous(shape.class)
                 };
                 let shapes = &self.shapes.items()[usize::from(from)..usize::from(to)];
                 if let Some(shape) = shapes.iter().find(fits) {
@@ -205,6 +239,12 @@ impl Exchange {
         };
         let line = lines.into_iter().find(fits)?;
         Some(Fit { class: line.class, method: Some(line.method), endpoint: line.path })
+    }
+
+    /// What every signature covers, whatever is signed with whatever kind of key.
+    pub fn always_binds(&self) -> Binds {
+        let all = self.schemes.iter().map(|scheme| scheme.binds).reduce(Binds::and);
+        all.unwrap_or(self.binds)
     }
 
     /// Whether a signature covers nothing of a request, and so is good for every other.
@@ -314,7 +354,7 @@ fn begins_with(pattern: &str, path: &str, query: &str) -> bool {
 
 /// The name of a list parameter, `ids[]` or `ids%5B%5D`, without its brackets.
 fn without_brackets(name: &str) -> &str {
-    &name[..name.find(['%', '[']).unwrap_or(name.len())]
+    &name[..name.bytes().position(|byte| matches!(byte, b'%' | b'[')).unwrap_or(name.len())]
 }
 
 fn ends_with(text: &str, end: &str) -> bool {

@@ -97,6 +97,9 @@ pub struct Scheme {
     pub flattens: bool,
     /// Whether path and query stand in the message side by side, so that nothing says where one ends.
     pub joined: bool,
+    /// Whether the path is signed here, and another scheme signs with the same key a text that begins with parameters and
+    /// does not say for which path: then this scheme's text could be taken for such a one.
+    pub twin: bool,
     /// Whether a query may be sent.
     pub(crate) signs_query: bool,
     /// Whether a body may be sent.

@@ -6,6 +6,7 @@
 use crate::asymmetric::{self, KeyKind};
 use crate::catalogue::{Exchange, Name, Of};
 use crate::edit::{self, Edit};
+use crate::json;
 use crate::mac::{self, Keyed, Signing};
 use crate::message::{Lists, Room, Source, TOO_LONG};
 use crate::parts::{BodyKind, Parts};
@@ -367,6 +368,16 @@ impl<'a> Work<'_, 'a> {
             Place::Headers => found.time(),
             place => self.parts.at(&place),
         };
+        // One that another part of the request demands was placed just now.
+        let demanded = || {
+            let Some(name) =
+                time.place.name().filter(|_| self.scheme.must.iter().any(|f| f.place == time.place))
+            else {
+                return None;
+            };
+            json::find(&self.out.body, &name).map(|span| self.out.body[span].trim_matches('"'))
+        };
+        let given = given.or_else(demanded);
         match given {
             Some(text) => {
                 let stamp = Stamp::check(&time, text, clock.now_ns, clock.last, clock.skew);

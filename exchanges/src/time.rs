@@ -75,8 +75,8 @@ impl Stamp {
     fn write(&mut self, unit: Unit, value: u64) {
         match unit {
             Unit::IsoMillis => self.put_iso(value, Some(3)),
-            Unit::IsoSeconds => self.put_iso(value * 1_000, Some(0)),
-            Unit::IsoPlain => self.put_iso(value * 1_000, None),
+            Unit::IsoSeconds => self.put_iso(value.saturating_mul(1_000), Some(0)),
+            Unit::IsoPlain => self.put_iso(value.saturating_mul(1_000), None),
             Unit::Decimals => {
                 self.put_number(value / 100_000_000, 1);
                 self.put(b'.');
@@ -95,7 +95,7 @@ impl Stamp {
             Unit::IsoMillis | Unit::IsoSeconds | Unit::IsoPlain => {
                 let millis =
                     iso_millis(text, time.unit).ok_or("the time is not written as this exchange wants it")?;
-                (millis * NS_PER_MS / grain_ns(time.unit), millis.checked_mul(NS_PER_MS))
+                (millis / (grain_ns(time.unit) / NS_PER_MS), millis.checked_mul(NS_PER_MS))
             }
             Unit::Decimals => {
                 let value = decimals(text).ok_or("the nonce is not a number with at most eight decimals")?;
@@ -119,7 +119,8 @@ impl Stamp {
             // The unit's grain must not make a time of this very second stale.
             let limit = u64::from(seconds) * NS_PER_S + grain_ns(time.unit);
             let ahead = limit + u64::from(time.after) * NS_PER_S;
-            let near = ns.is_some_and(|ns| ns + limit >= now_ns && ns <= now_ns.saturating_add(ahead));
+            let near =
+                ns.is_some_and(|ns| ns.saturating_add(limit) >= now_ns && ns <= now_ns.saturating_add(ahead));
             if !near {
                 return Err("the time is not near this machine's clock");
             }
@@ -364,6 +365,25 @@ mod tests {
             assert_eq!(checked.is_ok(), fresh, "{text}");
         }
         assert!(Stamp::check(&time(Unit::Millis, false), "5", NOW, 0, Skew::Off).is_ok());
+    }
+
+    #[test]
+    fn a_time_beyond_all_counting_is_stale_and_nothing_worse() {
+        for (unit, text) in [
+            (Unit::IsoPlain, "3373-11-14T22:13:20"),
+            (Unit::IsoMillis, "9999-12-31T23:59:59.999Z"),
+            (Unit::Seconds, "18446744073"),
+            (Unit::Nanos, "18446744073709551615"),
+            (Unit::Decimals, "184467440737.09551615"),
+        ] {
+            for skew in [Skew::DEFAULT, Skew::Seconds(u32::MAX)] {
+                let _ = Stamp::check(&time(unit, true), text, NOW, 0, skew);
+            }
+            assert!(Stamp::check(&time(unit, false), text, NOW, 0, Skew::DEFAULT).is_err(), "{text}");
+        }
+        for unit in [Unit::Seconds, Unit::IsoMillis, Unit::Decimals] {
+            Stamp::mint(&time(unit, true), NOW, u64::MAX).again(unit, Unit::Millis, 120);
+        }
     }
 
     #[test]

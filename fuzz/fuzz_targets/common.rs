@@ -6,6 +6,7 @@ use signbox_exchanges::{Clock, Credentials, Exchange, KeyKind, Skew, catalogue, 
 pub struct Input<'a> {
     pub exchange: &'static Exchange,
     pub method: &'a str,
+    #[allow(dead_code)] // what is signed again was permitted before
     pub grants: Grants,
     pub url: &'a str,
     /// What stands behind the URL's line, if there is one.

@@ -9,7 +9,7 @@ mod common;
 use common::{Input, clock, credentials};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use signbox::policy::{Grants, decide};
+use signbox::policy::decide;
 use signbox_exchanges::{
     BodyKind, Exchange, Keyed, NameSet, Parts, Request, Scheme, Scratch, Shape, Signed, WithBody,
 };
@@ -46,9 +46,11 @@ fuzz_target!(|data: &[u8]| {
     let body = if binds.body { parts.body } else { "" };
     let signers: Vec<&Scheme> = exchange.schemes.iter().filter(|scheme| may_sign(scheme, &parts)).collect();
     let text = format!("{query}{body}");
-    fits_nothing(exchange, &text, &shapes);
+    // An object is never cut: what stands before the name could be left behind nowhere.
+    let whole = matches!(parts.kind, BodyKind::Object | BodyKind::List);
+    fits_nothing(exchange, &text, whole, &shapes);
     if signers.iter().any(|scheme| scheme.decodes) {
-        fits_nothing(exchange, &decoded(&text), &shapes);
+        fits_nothing(exchange, &decoded(&text), whole, &shapes);
     }
     if let Ok(json) = serde_json::from_str::<Value>(body) {
         let mut inside = Vec::new();
@@ -60,7 +62,7 @@ fuzz_target!(|data: &[u8]| {
         }
         if signers.iter().any(|scheme| scheme.flattens) {
             let form: Vec<String> = inside.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            fits_nothing(exchange, &form.join("&"), &shapes);
+            fits_nothing(exchange, &form.join("&"), true, &shapes);
         }
     }
 });
@@ -78,15 +80,16 @@ fn may_sign(scheme: &Scheme, parts: &Parts<'_>) -> bool {
         && scheme.with_query.is_none_or(|wanted| wanted != parts.query.is_empty())
 }
 
-/// Cuts the signed text at every place into a query and a body, as whoever holds the signature can, and looks for all the
-/// parameters of a shape.
-fn fits_nothing(exchange: &Exchange, text: &str, shapes: &[&Shape]) {
+/// Cuts the signed text, unless it must stay `whole`, at every place into a query and a body, as whoever holds the
+/// signature can, and looks for all the parameters of a shape.
+fn fits_nothing(exchange: &Exchange, text: &str, whole: bool, shapes: &[&Shape]) {
+    let end = if whole { 0 } else { text.len() };
     for shape in shapes {
         let needs = names(exchange, &shape.needs);
         if !needs.iter().all(|need| text.contains(need)) {
             continue;
         }
-        for cut in (0..=text.len()).filter(|cut| text.is_char_boundary(*cut)) {
+        for cut in (0..=end).filter(|cut| text.is_char_boundary(*cut)) {
             let (query, body) = text.split_at(cut);
             let fields = query.split('&').chain(body.split('&'));
             // The front end of a name can be cut off too, but is a parameter without a value, which no endpoint takes.

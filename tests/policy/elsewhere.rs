@@ -3,7 +3,7 @@
 
 use super::listed::{Line, lines};
 use super::*;
-use signbox_exchanges::{Scheme, Token};
+use signbox_exchanges::{Class, Function, Scheme, Token};
 use std::collections::BTreeSet;
 
 #[test]
@@ -27,7 +27,14 @@ fn what_a_dangerous_endpoint_needs_is_signed_nowhere_else() {
                         let binds = http.apart(exchange, |parts| Ok(exchange.binds_of(parts)));
                         let Ok(binds) = binds else { continue };
                         let (query, body) = (http.url.contains('?'), http.body.is_some());
-                        if binds.path || (query && !binds.query) || (body && !binds.body) {
+                        if (query && !binds.query) || (body && !binds.body) {
+                            continue;
+                        }
+                        let signers = signers(exchange, &http);
+                        // Behind a path, a JSON text is none any more; but cut at each '&' it is still a form.
+                        let json = |body: &String| body.starts_with(['{', '[']) && !body.contains('&');
+                        let text_fits = has_twin(exchange, &signers) && !http.body.as_ref().is_some_and(json);
+                        if binds.path && !text_fits {
                             continue;
                         }
                         // A cut that nobody can make is none.
@@ -37,7 +44,7 @@ fn what_a_dangerous_endpoint_needs_is_signed_nowhere_else() {
                             Form::Flattened => scheme.flattens,
                             Form::Continued => body_goes_on(scheme),
                         };
-                        if !signers(exchange, &http).iter().any(|scheme| possible(scheme)) {
+                        if !signers.iter().any(|scheme| possible(scheme)) {
                             continue;
                         }
                         count += 1;
@@ -55,6 +62,35 @@ fn what_a_dangerous_endpoint_needs_is_signed_nowhere_else() {
     assert!(count > 100_000 && exchanges.len() > 25, "only {count} requests to {exchanges:?}");
 }
 
+/// Whoever may use the one could always have a signature for the other: so it takes both grants.
+#[test]
+fn what_demands_the_same_as_a_withdrawal_needs_that_grant() {
+    let granted = grants("read trade cancel transfer admin");
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for exchange in signable() {
+        let lines = lines(exchange);
+        let withdrawals = lines.iter().filter(|line| line.class == Class::Withdraw && !line.key_only);
+        let shapes: BTreeSet<&Vec<String>> =
+            withdrawals.flat_map(|line| &line.needs).filter(|needs| !needs.is_empty()).collect();
+        for line in lines.iter().filter(|line| granted.has(line.class) && !line.key_only) {
+            for needs in &line.needs {
+                if !shapes.iter().any(|shape| shape.iter().all(|need| needs.contains(need))) {
+                    continue;
+                }
+                let line = Line { needs: vec![needs.clone()], ..line.clone() };
+                for http in line.honest() {
+                    count += 1;
+                    if permitted(exchange, granted, &http) {
+                        wrong.push(format!("{}: {line:?}\n  {http:?}", exchange.id));
+                    }
+                }
+            }
+        }
+    }
+    report(&wrong, count);
+    assert!(count > 0);
+}
+
 /// The schemes that may sign a request, but for its method.
 fn signers(exchange: &Exchange, http: &Http) -> Vec<&'static Scheme> {
     let fits = |scheme: &&Scheme, parts: &Parts<'_>| {
@@ -64,6 +100,23 @@ fn signers(exchange: &Exchange, http: &Http) -> Vec<&'static Scheme> {
     };
     let all = exchange.schemes.items().iter();
     http.apart(exchange, |parts| Ok(all.filter(|scheme| fits(scheme, parts)).collect())).unwrap()
+}
+
+/// Whether the exchange has a scheme that takes a text of one of these for its own, and does not cover the path: both
+/// make their signature in the same way, and the text of the twin is nothing but parameters.
+fn has_twin(exchange: &Exchange, signers: &[&Scheme]) -> bool {
+    let parameters = |message: &[Token]| match message {
+        [Token::Query | Token::Body, ..] => true,
+        [Token::Of(Function::Sorted | Function::Decoded, inner), rest @ ..] => {
+            // CoinEx has more fixed text behind it, which no other text of it ends with.
+            matches!(inner.items(), [Token::Query | Token::Body])
+                && (rest.is_empty() || rest.last() == Some(&Token::Time))
+        }
+        _ => false,
+    };
+    exchange.schemes.iter().filter(|twin| !twin.binds.path && parameters(&twin.message)).any(|twin| {
+        signers.iter().any(|one| one.binds.path && one.kind == twin.kind && one.algorithm == twin.algorithm)
+    })
 }
 
 /// Whether the text that is signed goes from the query right into a body that may be JSON, so that the beginning of a
