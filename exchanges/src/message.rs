@@ -530,13 +530,16 @@ impl Writer<'_> {
     }
 }
 
+/// A name, and where the value stands.
+type Member<'t> = (&'t [u8], Range<usize>);
+
 /// The member of a JSON object whose name comes next behind `last`, and where its value stands.
 fn next_member<'t>(
     object: &'t [u8],
     last: Option<&[u8]>,
     leave: &dyn Fn(&[u8]) -> bool,
     names: &mut Names,
-) -> Result<Option<(&'t [u8], Range<usize>)>, Error> {
+) -> Result<Option<Member<'t>>, Error> {
     let mut next: Option<(&[u8], Range<usize>)> = None;
     each_member(object, names, &mut |name, span| {
         let name = &object[name];

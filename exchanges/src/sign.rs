@@ -267,7 +267,7 @@ impl Scheme {
         (self.methods == 0 || self.methods & 1 << (parts.method as u8) != 0)
             && (self.paths.is_empty() || self.paths.iter().any(|start| parts.path.starts_with(start.text())))
             && self.with_body.is_none_or(|wanted| wanted.is(parts.kind))
-            && self.with_query.is_none_or(|wanted| wanted == !parts.query.is_empty())
+            && self.with_query.is_none_or(|wanted| wanted != parts.query.is_empty())
             && (self.hosts.is_empty() || self.hosts.iter().any(|host| parts.origin.ends_with(host.text())))
             && self.field.is_none_or(|(name, values)| {
                 let value = parts.field(&name);
@@ -370,11 +370,8 @@ impl<'a> Work<'_, 'a> {
         };
         // One that another part of the request demands was placed just now.
         let demanded = || {
-            let Some(name) =
-                time.place.name().filter(|_| self.scheme.must.iter().any(|f| f.place == time.place))
-            else {
-                return None;
-            };
+            let must = self.scheme.must.iter().any(|field| field.place == time.place);
+            let name = time.place.name().filter(|_| must)?;
             json::find(&self.out.body, &name).map(|span| self.out.body[span].trim_matches('"'))
         };
         let given = given.or_else(demanded);

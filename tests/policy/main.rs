@@ -8,6 +8,7 @@
 
 mod elsewhere;
 mod endpoints;
+mod joined;
 mod listed;
 mod odd;
 mod requests;
