@@ -20,6 +20,7 @@ pub(crate) struct SchemeFile {
     #[serde(default)]
     uid: bool,
     secret: Option<String>,
+    public: Option<String>,
     #[serde(default)]
     bodies: Vec<String>,
     #[serde(default)]
@@ -199,9 +200,16 @@ impl SchemeFile {
             Some("md5hex") => "Md5Hex",
             Some(other) => return Err(format!("secret: unknown form '{other}'")),
         };
+        let public = match self.public.as_deref() {
+            None => "None",
+            Some("pem") => "Some(PublicForm::Pem)",
+            Some("base64") => "Some(PublicForm::Base64)",
+            Some("near") => "Some(PublicForm::Near)",
+            Some(other) => return Err(format!("public: unknown form '{other}'")),
+        };
         Ok(format!(
             "aliases: {}, name: {}, hosts: {}, historical: {}, unsignable: {}, passphrase: {}, uid: {}, \
-             secret: SecretEncoding::{secret}, bodies: {bodies}, binds: {}, encode: {}, carrier: {}, \
+             secret: SecretEncoding::{secret}, public: {public}, bodies: {bodies}, binds: {}, encode: {}, carrier: {}, \
              carrier_body: {carrier_body}, kinds: {}, schemes: {}",
             tables.names(self.aliases.iter().map(String::as_str)),
             tables.name(&self.name),

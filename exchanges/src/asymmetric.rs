@@ -22,7 +22,7 @@ mod secp256k1;
 mod tests;
 mod write;
 
-pub use write::{LONGEST_PRIVATE_TEXT, PublicForm, private_text, public_text};
+pub use write::{LONGEST_PRIVATE_TEXT, private_text, public_text};
 
 /// What a secret is, and so what is signed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

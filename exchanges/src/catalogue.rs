@@ -29,6 +29,8 @@ pub struct Exchange {
     pub uid: bool,
     /// How the secret of an HMAC key is written.
     pub secret: SecretEncoding,
+    /// How it takes a public key that the customer made, if it takes one.
+    pub public: Option<PublicForm>,
     /// What kinds of bodies its API reads.
     pub bodies: Bodies,
     /// What a signature cannot be moved away from, where a scheme does not say otherwise.

@@ -30,9 +30,7 @@ mod sign;
 mod template;
 mod time;
 
-pub use asymmetric::{
-    KeyKind, LONGEST_PRIVATE_TEXT, LONGEST_PUBLIC, PublicForm, private_text, public_of, public_text,
-};
+pub use asymmetric::{KeyKind, LONGEST_PRIVATE_TEXT, LONGEST_PUBLIC, private_text, public_of, public_text};
 pub use catalogue::{
     Class, Endpoint, Exchange, Method, Name, NameSet, Of, Shape, ShapeName, Tabled, When, catalogue, exchange,
 };
@@ -40,8 +38,8 @@ pub use endpoints::Fit;
 pub use mac::Keyed;
 pub use parts::{BodyKind, Param, Parts, Request, Scratch, Source};
 pub use scheme::{
-    Algorithm, Binds, Bodies, Digest, Encoding, Field, Fresh, Function, Nonce, Place, Scheme, SecretEncoding,
-    Time, Token, Unit, WithBody,
+    Algorithm, Binds, Bodies, Digest, Encoding, Field, Fresh, Function, Nonce, Place, PublicForm, Scheme,
+    SecretEncoding, Time, Token, Unit, WithBody,
 };
 pub use sign::{Clock, Credentials, Error, Signed};
 pub use time::{Skew, Stamp};

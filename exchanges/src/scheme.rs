@@ -19,6 +19,17 @@ pub enum SecretEncoding {
     Md5Hex,
 }
 
+/// How an exchange asks for a public key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublicForm {
+    /// PEM of a SubjectPublicKeyInfo.
+    Pem,
+    /// Base64 of the 32 bytes of an Ed25519 key.
+    Base64,
+    /// `ed25519:` and base58 of the 32 bytes of an Ed25519 key.
+    Near,
+}
+
 /// The kinds of bodies that an API reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bodies {

@@ -11,6 +11,8 @@ pub(crate) struct Line {
     pub(crate) when: Option<(String, Option<String>)>,
     pub(crate) class: Class,
     pub(crate) key_only: bool,
+    /// What the signature calls it.
+    pub(crate) sign: Option<String>,
     /// The alternatives of `needs=`, in lower case; none for no `needs=`.
     pub(crate) needs: Vec<Vec<String>>,
 }
@@ -36,6 +38,7 @@ fn line(text: &str) -> Line {
         when,
         class: Class::ALL.into_iter().find(|class| class.word() == words[2]).unwrap(),
         key_only: words.contains(&"auth=key"),
+        sign: words.iter().find_map(|word| word.strip_prefix("sign=")).map(str::to_owned),
         needs: needs.map_or_else(Vec::new, |needs| needs.split('|').map(names).collect()),
     }
 }

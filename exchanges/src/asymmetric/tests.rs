@@ -5,6 +5,7 @@
 
 use super::KeyKind::{Ed25519, Hmac, P256, Rsa, Secp256k1};
 use super::*;
+use crate::scheme::PublicForm;
 
 const MESSAGE: &[u8] = b"symbol=LTCBTC&side=BUY";
 const ALL: &[KeyKind] = &[Hmac, Ed25519, Rsa, P256, Secp256k1];

@@ -1,21 +1,11 @@
 //! A new private key as the text that is stored, and a public one as the text that an exchange asks for.
 
 use super::{KeyKind, LONGEST_PUBLIC, base58, public_of};
+use crate::scheme::PublicForm;
 use base64ct::{Base64, Encoding as _};
 
 /// The most bytes that [`private_text`] writes.
 pub const LONGEST_PRIVATE_TEXT: usize = 160;
-
-/// How an exchange asks for a public key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PublicForm {
-    /// PEM of a SubjectPublicKeyInfo.
-    Pem,
-    /// Base64 of the 32 bytes of an Ed25519 key.
-    Base64,
-    /// `ed25519:` and base58 of the 32 bytes of an Ed25519 key.
-    Near,
-}
 
 /// Writes the private key that 32 random bytes make, and returns how long the text is.
 ///

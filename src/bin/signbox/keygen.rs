@@ -14,7 +14,7 @@ pub(crate) fn run(args: &Keygen) -> Result<ExitCode, Error> {
     let plan = Plan::of(&args.handle, &args.keep, false)?;
     let exchange = plan.handle.exchange;
     let kind = kind(exchange, args.kind)?;
-    let form = form(exchange);
+    let form = form(exchange)?;
     plan.warn();
     let mut public = String::new();
     let code = add::keep(&plan, |typed| Ok(draw(kind, form, typed, &mut public)?))?;
@@ -79,10 +79,11 @@ fn kind(exchange: &Exchange, asked: Option<KeyType>) -> Result<KeyKind, Error> {
 }
 
 /// What the exchange's page wants to have pasted.
-fn form(exchange: &Exchange) -> PublicForm {
-    let known = FORMS.iter().find(|(id, _)| exchange.id == **id);
-    known.map_or(PublicForm::Pem, |(_, form)| *form)
+fn form(exchange: &Exchange) -> Result<PublicForm, Error> {
+    exchange.public.ok_or_else(|| {
+        Error::new(format_args!(
+            "{} makes its keys itself and takes no public key; 'signbox add' takes the secret that it shows",
+            exchange.name
+        ))
+    })
 }
-
-/// The exchanges that do not want PEM, and know a key by its public half.
-const FORMS: [(&str, PublicForm); 2] = [("backpack", PublicForm::Base64), ("woofipro", PublicForm::Near)];
