@@ -97,7 +97,10 @@ impl Exchange {
         let mut before: Option<&Scheme> = None;
         for (at, scheme) in self.schemes_of(parts) {
             // Most exchanges sign the same text with every kind of key.
-            if before.is_some_and(|before| before.message == scheme.message && before.binds == scheme.binds) {
+            let same = |before: &Scheme| {
+                (before.message, before.binds, before.twin) == (scheme.message, scheme.binds, scheme.twin)
+            };
+            if before.is_some_and(same) {
                 continue;
             }
             before = Some(scheme);

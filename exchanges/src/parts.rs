@@ -185,10 +185,13 @@ impl<'a> Parts<'a> {
 
     /// The host of the URL with its port, or the exchange's first.
     pub fn host(&self, exchange: &Exchange) -> &'a str {
-        match self.origin.strip_prefix("https://").or_else(|| self.origin.strip_prefix("http://")) {
-            Some(host) => host,
-            None => exchange.hosts.items()[0].text(),
-        }
+        authority(self.origin).unwrap_or_else(|| exchange.hosts.items()[0].text())
+    }
+
+    /// Whether the URL names this host, in whatever case and with whatever port.
+    pub(crate) fn is_at_host(&self, wanted: &str) -> bool {
+        let host = self.origin.split_once("://").map(|(_, authority)| without_port(authority));
+        host.is_some_and(|host| host.eq_ignore_ascii_case(wanted))
     }
 
     /// The value that the request has at a place of a scheme.
@@ -200,7 +203,8 @@ impl<'a> Parts<'a> {
             Place::Params(name) => (name, None),
             Place::Headers => return None,
         };
-        let found = self.param(name).filter(|param| source.is_none_or(|source| param.source == source));
+        let here = |param: &&Param| source.is_none_or(|source| param.source == source);
+        let found = self.params.iter().filter(here).find(|param| self.name(param) == name.text());
         found.map(|param| self.value(param))
     }
 
@@ -309,14 +313,16 @@ fn split_url(url: &str) -> Result<(&str, &str, &str), Wrong> {
     }
 }
 
+/// What follows the scheme of an origin, if there is one.
+fn authority(origin: &str) -> Option<&str> {
+    origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"))
+}
+
 /// A URL for somebody else's host is a mistake, or a trick on whoever reads it. This machine may stand in for
 /// an exchange.
 fn check_host(origin: &str, exchange: &Exchange) -> Result<(), Wrong> {
-    let Some((_, authority)) = origin.split_once("://") else { return Ok(()) };
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
-        _ => authority,
-    };
+    let Some(authority) = authority(origin) else { return Ok(()) };
+    let host = without_port(authority);
     let same = |end: &str, known: &str| end.eq_ignore_ascii_case(known);
     let fits = |known: &str| match known.starts_with('.') {
         true => host.len() > known.len() && same(&host[host.len() - known.len()..], known),
@@ -328,6 +334,13 @@ fn check_host(origin: &str, exchange: &Exchange) -> Result<(), Wrong> {
     Err(
         "url is for a host that is not this exchange's ('signbox exchanges NAME' lists them; a path alone will do too)",
     )
+}
+
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    }
 }
 
 fn is_loopback(authority: &str) -> bool {

@@ -268,7 +268,7 @@ impl Scheme {
             && (self.paths.is_empty() || self.paths.iter().any(|start| parts.path.starts_with(start.text())))
             && self.with_body.is_none_or(|wanted| wanted.is(parts.kind))
             && self.with_query.is_none_or(|wanted| wanted != parts.query.is_empty())
-            && (self.hosts.is_empty() || self.hosts.iter().any(|host| parts.origin.ends_with(host.text())))
+            && (self.hosts.is_empty() || self.hosts.iter().any(|host| parts.is_at_host(host)))
             && self.field.is_none_or(|(name, values)| {
                 let value = parts.field(&name);
                 value.is_some_and(|value| values.iter().any(|known| known.text() == value))
