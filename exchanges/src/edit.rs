@@ -276,14 +276,7 @@ fn needs_encoding(text: &str) -> bool {
             | matches!(byte, b'-' | b'_' | b'.' | b'~' | b'%' | b'+' | b'&' | b'='))
     };
     // Without a branch in a block, the compiler makes vector instructions of this.
-    let mut rest = text.as_bytes();
-    while let Some((block, after)) = rest.split_first_chunk::<32>() {
-        if block.iter().fold(false, |found, byte| found | odd(*byte)) {
-            return true;
-        }
-        rest = after;
-    }
-    rest.iter().any(|byte| odd(*byte))
+    text.as_bytes().chunks(32).any(|block| block.iter().fold(false, |found, byte| found | odd(*byte)))
 }
 
 /// Appends a nonce that is no time.

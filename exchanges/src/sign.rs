@@ -317,6 +317,9 @@ impl<'a> Work<'_, 'a> {
             }
         }
         if let Some((name, false)) = scheme.passphrase {
+            if self.credentials.passphrase.is_none() && self.parts.header(&name).is_none() {
+                return Err(Error::Field(name, NO_PASSPHRASE));
+            }
             self.out.headers.put(name, HeaderValue::Passphrase);
         }
         Ok(())
@@ -442,10 +445,7 @@ impl<'a> Work<'_, 'a> {
     /// A passphrase that travels only as its own HMAC.
     fn sign_passphrase(&mut self, by: &Signing<'_>, keyed: &mut Keyed) -> Result<(), Error> {
         let Some((name, true)) = self.scheme.passphrase else { return Ok(()) };
-        let passphrase = self.credentials.passphrase.ok_or(Error::Field(
-            name,
-            "cannot be made: the key was stored without its passphrase; add it again with --passphrase",
-        ))?;
+        let passphrase = self.credentials.passphrase.ok_or(Error::Field(name, NO_PASSPHRASE))?;
         self.out.signature.clear();
         keyed.sign(by, passphrase.as_bytes(), crate::scheme::Encoding::Base64, &mut self.out.signature)?;
         let Signed { headers, signature, .. } = &mut *self.out;
@@ -535,6 +535,8 @@ impl<'a> Work<'_, 'a> {
     }
 }
 
+const NO_PASSPHRASE: &str =
+    "cannot be made: the key was stored without its passphrase; add it again with --passphrase";
 const KEY_MISSING: Error =
     Error::Request("no API key: store one with 'signbox add --key', or send it in the request");
 const UID_MISSING: Error = Error::Request(
