@@ -1,8 +1,8 @@
 //! Values as bytes: what wallets sign is not text.
 
 use crate::json::value_len;
-use crate::message::Writer;
 use crate::sign::Error;
+use crate::text::Writer;
 
 /// Writes the bytes that hexadecimal digits, with or without `0x`, stand for.
 pub(crate) fn put_unhex(text: &[u8], out: &mut Writer<'_>) -> Result<(), Error> {

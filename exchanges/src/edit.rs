@@ -3,11 +3,11 @@
 use crate::catalogue::Exchange;
 use crate::json;
 use crate::mac::HEX_DIGITS;
-use crate::message::{TOO_LONG, escape};
 use crate::parts::{BodyKind, Param, Parts, Source, letters_digits_and};
 use crate::scan::until;
 use crate::scheme::{Fresh, Place, Scheme};
 use crate::sign::Error;
+use crate::text::{TOO_LONG, escape};
 use core::ops::Range;
 
 /// The copying of a request's query and body, and where a signature stood in them.
@@ -160,12 +160,18 @@ pub(crate) fn replace_param(text: &mut String, name: &str, value: &str) -> Resul
     Ok(true)
 }
 
-/// Sets a member of a JSON object, which is made if there is none: where it stands, or in front.
-pub(crate) fn put_member(text: &mut String, name: &str, value: &str, quoted: bool) -> Result<(), Error> {
+/// Sets a member of a JSON object, which is made if there is none: where it stands, if it is there, or in front.
+pub(crate) fn put_member(
+    text: &mut String,
+    name: &str,
+    value: &str,
+    quoted: bool,
+    there: bool,
+) -> Result<(), Error> {
     if text.is_empty() {
         push(text, "{}")?;
     }
-    let found = json::find(text, name);
+    let found = if there { json::find(text, name) } else { None };
     let put_value = |text: &mut String| {
         if !quoted {
             return push(text, value);
@@ -336,9 +342,9 @@ mod tests {
             (r#"{"x": {"n":1}, "y":[1, 2]}"#, r#"{"n":"a\"b","x": {"n":1}, "y":[1, 2]}"#),
             (r#"{"x":1, "n" : {"deep":"}"} ,"é":2}"#, r#"{"x":1, "n" : "a\"b" ,"é":2}"#),
         ] {
-            assert_eq!(edited(text, |text| put_member(text, "n", "a\"b", true)), after);
+            assert_eq!(edited(text, |text| put_member(text, "n", "a\"b", true, true)), after);
         }
-        assert_eq!(edited(r#"{"n":"1"}"#, |text| put_member(text, "n", "7", false)), r#"{"n":7}"#);
+        assert_eq!(edited(r#"{"n":"1"}"#, |text| put_member(text, "n", "7", false, true)), r#"{"n":7}"#);
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub mod scan;
 mod scheme;
 mod sign;
 mod template;
+mod text;
 mod time;
 
 pub use asymmetric::{KeyKind, LONGEST_PRIVATE_TEXT, LONGEST_PUBLIC, private_text, public_of, public_text};

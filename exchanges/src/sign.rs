@@ -8,10 +8,11 @@ use crate::catalogue::{Exchange, Name, Of};
 use crate::edit::{self, Edit};
 use crate::json;
 use crate::mac::{self, Keyed, Signing};
-use crate::message::{Lists, Room, Source, TOO_LONG};
+use crate::message::Source;
 use crate::parts::{BodyKind, Parts};
 use crate::scheme::{Field, Fresh, Place, Scheme, Token, Unit};
 use crate::template::{Found, find};
+use crate::text::{Lists, Room, TOO_LONG};
 use crate::time::{Skew, Stamp};
 use core::fmt;
 
@@ -311,6 +312,7 @@ impl<'a> Work<'_, 'a> {
         ] {
             match (place, value) {
                 (Some(Place::Header(name)), _) => self.out.headers.put(name, header),
+                (Some(place), Some(value)) if self.parts.at(&place) == Some(value) => {}
                 (Some(place), Some(value)) => self.put(&place, value, true, true)?,
                 (Some(place), None) if self.parts.at(&place).is_none() => return Err(missing),
                 _ => {}
@@ -523,11 +525,12 @@ impl<'a> Work<'_, 'a> {
             Place::Body(name) => (name, true, true),
         };
         let text = if in_body { body } else { query };
+        let there = self.parts.at(place).is_some();
         match self.parts.kind {
             BodyKind::List if in_body => Err(Error::Field(name, "has no place in a JSON list")),
-            BodyKind::Object if in_body => edit::put_member(text, &name, value, quoted),
+            BodyKind::Object if in_body => edit::put_member(text, &name, value, quoted, there),
             BodyKind::None if in_body && !self.exchange.bodies.form => {
-                edit::put_member(text, &name, value, quoted)
+                edit::put_member(text, &name, value, quoted, there)
             }
             _ if replace && edit::replace_param(text, &name, value)? => Ok(()),
             _ => edit::put_param(text, &name, value, front),

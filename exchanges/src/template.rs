@@ -1,7 +1,8 @@
 //! Headers made of tokens, read backwards: the time and the nonce in one that a library made with a placeholder.
 
-use crate::message::{Room, Source};
+use crate::message::Source;
 use crate::scheme::{Function, Token};
+use crate::text::Room;
 use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
 use core::ops::Range;
 
