@@ -1,7 +1,7 @@
 //! Values as bytes: what wallets sign is not text.
 
 use crate::json::value_len;
-use crate::sign::Error;
+use crate::signed::Error;
 use crate::text::Writer;
 
 /// Writes the bytes that hexadecimal digits, with or without `0x`, stand for.

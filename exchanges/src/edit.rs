@@ -6,7 +6,7 @@ use crate::mac::HEX_DIGITS;
 use crate::parts::{BodyKind, Param, Parts, Source, letters_digits_and};
 use crate::scan::until;
 use crate::scheme::{Fresh, Place, Scheme};
-use crate::sign::Error;
+use crate::signed::Error;
 use crate::text::{TOO_LONG, escape};
 use core::ops::Range;
 

@@ -27,6 +27,7 @@ mod parts;
 pub mod scan;
 mod scheme;
 mod sign;
+mod signed;
 mod template;
 mod text;
 mod time;
@@ -42,5 +43,5 @@ pub use scheme::{
     Algorithm, Binds, Bodies, Digest, Encoding, Field, Fresh, Function, Nonce, Place, PublicForm, Scheme,
     SecretEncoding, Time, Token, Unit, WithBody,
 };
-pub use sign::{Clock, Credentials, Error, Signed};
+pub use signed::{Clock, Credentials, Error, Signed};
 pub use time::{Skew, Stamp};

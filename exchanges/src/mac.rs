@@ -2,7 +2,7 @@
 
 use crate::asymmetric::{self, KeyKind};
 use crate::scheme::{Algorithm, Digest, Encoding, SecretEncoding};
-use crate::sign::{Error, NOT_BASE64};
+use crate::signed::Error;
 use base64ct::{Base64, Encoding as _};
 use core::fmt;
 use hmac::{Hmac, Mac};
@@ -221,6 +221,8 @@ const BASE64_URL_DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 const BASE58_DIGITS: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 /// More than the longest HMAC secret that any exchange shows, as base64.
 pub(crate) const LONGEST_KEY: usize = 1024;
+
+const NOT_BASE64: &str = "the secret is not valid base64";
 
 #[cfg(test)]
 mod tests {

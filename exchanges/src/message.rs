@@ -6,7 +6,7 @@ use crate::json;
 use crate::mac::{HEX_DIGITS, base64, hex};
 use crate::parts::{self, Parts};
 use crate::scheme::{Function, Place, Scheme, Token};
-use crate::sign::{Credentials, Error, Headers};
+use crate::signed::{Credentials, Error, Headers};
 use crate::text::Room;
 use crate::time::Stamp;
 use md5::Md5;

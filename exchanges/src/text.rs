@@ -3,7 +3,7 @@
 use crate::json::{self, Cursor, Names};
 use crate::mac::HEX_DIGITS;
 use crate::scan;
-use crate::sign::Error;
+use crate::signed::Error;
 use core::ops::Range;
 
 /// Text in the making, with room that was made before the walls: it must not grow beyond that.
@@ -385,7 +385,6 @@ fn item(list: &[u8], wanted: usize) -> Result<Option<Range<usize>>, Error> {
 }
 
 /// More than the parameters of a request, and the names of a JSON text.
-
 const MOST_FIELDS: usize = 512;
 pub(crate) const TOO_LONG: Error = Error::Request("the request is too long to be signed");
 
