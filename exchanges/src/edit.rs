@@ -42,6 +42,14 @@ impl<'a> Edit<'a> {
             return push(out, text);
         }
         let mut params = self.parts.params.iter().filter(|param| param.source == source).peekable();
+        if let (false, Some(signed), Some(last)) = (encode, signed, params.clone().last()) {
+            // Where it mostly stands: at the end.
+            if core::ptr::eq(signed, last) {
+                self.left[usize::from(source == Source::Body)] = Some((source, None));
+                let before = &text[..text.len() - self.parts.written(last).len()];
+                return push(out, before.strip_suffix('&').unwrap_or(before));
+            }
+        }
         while let Some(param) = params.next() {
             if signed.is_some_and(|signed| core::ptr::eq(signed, param)) {
                 let next = params.peek().map(|next| self.parts.name(next));
@@ -237,6 +245,9 @@ pub(crate) fn push(text: &mut String, more: &str) -> Result<(), Error> {
 
 /// Appends with percent-escapes for every byte that is not `plain`; escapes that are there stay.
 fn push_encoded(text: &mut String, value: &str, plain: &[bool; 256]) -> Result<(), Error> {
+    if all_plain(value) {
+        return push(text, value);
+    }
     let mut rest = value;
     while !rest.is_empty() {
         let len = rest.bytes().take_while(|byte| plain[usize::from(*byte)]).count();
@@ -275,6 +286,12 @@ const PLAIN: [bool; 256] = letters_digits_and(b"-_.~");
 /// What an exchange that wants parameters percent-encoded takes as it is, in a value that a client wrote: an escape is
 /// one, and a plus may be a space.
 const SIGNED_AS_IS: [bool; 256] = letters_digits_and(b"-_.~%+");
+
+/// Whether every byte stands for itself wherever it goes.
+fn all_plain(text: &str) -> bool {
+    let odd = |byte: u8| !(byte.is_ascii_alphanumeric() | matches!(byte, b'-' | b'_' | b'.' | b'~'));
+    !text.bytes().fold(false, |found, byte| found | odd(byte))
+}
 
 fn needs_encoding(text: &str) -> bool {
     let odd = |byte: u8| {

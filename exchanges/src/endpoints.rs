@@ -276,6 +276,7 @@ impl Exchange {
             let name = self.shape_names[usize::from(bit)].name.text();
             ends_with(text, name) && !(whole && name.len() < text.len())
         };
+        let nodes = self.nodes.items();
         let mut bytes = text.bytes().rev().map(|byte| byte.to_ascii_lowercase());
         let mut next = bytes.next().and_then(|byte| self.node_of_last(byte));
         while let Some(node) = next {
@@ -290,8 +291,7 @@ impl Exchange {
             }
             let Some(byte) = bytes.next() else { return };
             let (from, to) = node.children;
-            let children = &self.nodes.items()[usize::from(from)..usize::from(to)];
-            next = children.iter().find(|child| child.byte == byte);
+            next = nodes[usize::from(from)..usize::from(to)].iter().find(|child| child.byte == byte);
         }
     }
 

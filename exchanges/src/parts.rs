@@ -203,7 +203,8 @@ impl<'a> Parts<'a> {
             Place::Params(name) => (name, None),
             Place::Headers => return None,
         };
-        let here = |param: &&Param| source.is_none_or(|source| param.source == source);
+        let hash = hash(name.as_bytes());
+        let here = |param: &&Param| param.hash == hash && source.is_none_or(|source| param.source == source);
         let found = self.params.iter().filter(here).find(|param| self.name(param) == name.text());
         found.map(|param| self.value(param))
     }
@@ -337,10 +338,8 @@ fn check_host(origin: &str, exchange: &Exchange) -> Result<(), Wrong> {
 }
 
 fn without_port(authority: &str) -> &str {
-    match authority.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
-        _ => authority,
-    }
+    let digits = authority.bytes().rev().take_while(u8::is_ascii_digit).count();
+    authority[..authority.len() - digits].strip_suffix(':').unwrap_or(authority)
 }
 
 fn is_loopback(authority: &str) -> bool {
