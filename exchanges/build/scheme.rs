@@ -24,6 +24,8 @@ pub(crate) struct SchemeFile {
     #[serde(default)]
     bodies: Vec<String>,
     #[serde(default)]
+    any_type: bool,
+    #[serde(default)]
     pub(crate) binds: Vec<String>,
     #[serde(default)]
     encode: bool,
@@ -209,7 +211,7 @@ impl SchemeFile {
         };
         Ok(format!(
             "aliases: {}, name: {}, hosts: {}, historical: {}, unsignable: {}, passphrase: {}, uid: {}, \
-             secret: SecretEncoding::{secret}, public: {public}, bodies: {bodies}, binds: {}, encode: {}, carrier: {}, \
+             secret: SecretEncoding::{secret}, public: {public}, any_type: {}, bodies: {bodies}, binds: {}, encode: {}, carrier: {}, \
              carrier_body: {carrier_body}, kinds: {}, schemes: {}",
             tables.names(self.aliases.iter().map(String::as_str)),
             tables.name(&self.name),
@@ -218,6 +220,7 @@ impl SchemeFile {
             tables.option(self.unsignable.as_deref()),
             self.passphrase,
             self.uid,
+            self.any_type,
             binds(&self.binds)?,
             self.encode,
             tables.option(carrier),

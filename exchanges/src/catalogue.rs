@@ -33,6 +33,8 @@ pub struct Exchange {
     pub public: Option<PublicForm>,
     /// What kinds of bodies its API reads.
     pub bodies: Bodies,
+    /// Whether its clients send any `Content-Type`, and it does not mind.
+    pub(crate) any_type: bool,
     /// What a signature cannot be moved away from, where a scheme does not say otherwise.
     pub binds: Binds,
     /// Whether parameters are percent-encoded before they are signed.

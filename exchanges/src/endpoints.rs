@@ -47,6 +47,7 @@ impl Exchange {
         let found = self.schemes_of(parts).next();
         let (bodies, path_bound) =
             found.map_or((self.bodies, true), |(_, scheme)| (scheme.bodies, scheme.binds.path));
+        self.check_content_type(parts)?;
         match parts.kind {
             BodyKind::None => Ok(()),
             BodyKind::Form if bodies.form => Ok(()),
@@ -64,6 +65,24 @@ impl Exchange {
                 Err("the body is JSON with a '&', which this exchange could read as a form")
             }
             BodyKind::Object | BodyKind::List => Ok(()),
+        }
+    }
+
+    /// Whether the body is what `Content-Type` says, if that says form or JSON.
+    fn check_content_type(&self, parts: &Parts<'_>) -> Result<(), &'static str> {
+        let Some(said) = parts.header("Content-Type").filter(|_| !self.any_type && self.carrier.is_none())
+        else {
+            return Ok(());
+        };
+        let says = |word: &str| {
+            said.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+        };
+        match parts.kind {
+            BodyKind::Form if says("json") => Err("'Content-Type' says JSON, and the body is a form"),
+            BodyKind::Object | BodyKind::List if says("urlencoded") => {
+                Err("'Content-Type' says form, and the body is JSON")
+            }
+            _ => Ok(()),
         }
     }
 

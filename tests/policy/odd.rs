@@ -111,3 +111,24 @@ fn a_url_for_somebody_else_is_refused_and_the_refusal_says_why() {
         }
     }
 }
+
+#[test]
+fn a_body_is_what_its_content_type_says() {
+    let json = Some(r#"{"nonce":1}"#);
+    let form = Some("nonce=1");
+    for (said, body, good) in [
+        ("application/json", json, true),
+        ("application/json; charset=utf-8", json, true),
+        ("application/x-www-form-urlencoded", form, true),
+        ("text/plain", json, true),
+        ("application/json", form, false),
+        ("Application/X-WWW-Form-Urlencoded", json, false),
+    ] {
+        let mut http = Http::new("POST", "/0/private/Balance", body);
+        http.headers.insert("content-type".into(), said.into());
+        let exchange = signbox_exchanges::exchange("kraken").unwrap();
+        let ruled = rule(exchange, grants(ALL), &http);
+        assert_eq!(ruled.is_ok(), good, "{said}: {body:?}: {ruled:?}");
+        assert!(ruled.is_ok() || ruled.is_err_and(|why| why.starts_with("'Content-Type' says")));
+    }
+}
