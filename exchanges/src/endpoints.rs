@@ -47,7 +47,7 @@ impl Exchange {
         let found = self.schemes_of(parts).next();
         let (bodies, path_bound) =
             found.map_or((self.bodies, true), |(_, scheme)| (scheme.bodies, scheme.binds.path));
-        self.check_content_type(parts)?;
+        self.check_content_type(parts, parts.kind)?;
         match parts.kind {
             BodyKind::None => Ok(()),
             BodyKind::Form if bodies.form => Ok(()),
@@ -68,8 +68,8 @@ impl Exchange {
         }
     }
 
-    /// Whether the body is what `Content-Type` says, if that says form or JSON.
-    fn check_content_type(&self, parts: &Parts<'_>) -> Result<(), &'static str> {
+    /// Whether a body of this kind is what `Content-Type` says, if that says form or JSON.
+    pub(crate) fn check_content_type(&self, parts: &Parts<'_>, kind: BodyKind) -> Result<(), &'static str> {
         let Some(said) = parts.header("Content-Type").filter(|_| !self.any_type && self.carrier.is_none())
         else {
             return Ok(());
@@ -77,7 +77,7 @@ impl Exchange {
         let says = |word: &str| {
             said.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
         };
-        match parts.kind {
+        match kind {
             BodyKind::Form if says("json") => Err("'Content-Type' says JSON, and the body is a form"),
             BodyKind::Object | BodyKind::List if says("urlencoded") => {
                 Err("'Content-Type' says form, and the body is JSON")

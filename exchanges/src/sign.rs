@@ -64,6 +64,10 @@ impl Exchange {
             work.with_text(|source, room| source.write(value, room))?;
             work.put_text(place, true)?;
         }
+        if parts.kind == BodyKind::None && !work.out.body.is_empty() {
+            let made = if work.out.body.starts_with('{') { BodyKind::Object } else { BodyKind::Form };
+            self.check_content_type(parts, made).map_err(Error::Request)?;
+        }
         work.carry()
     }
 

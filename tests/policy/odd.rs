@@ -132,3 +132,17 @@ fn a_body_is_what_its_content_type_says() {
         assert!(ruled.is_ok() || ruled.is_err_and(|why| why.starts_with("'Content-Type' says")));
     }
 }
+
+#[test]
+fn a_body_that_signing_makes_is_what_its_content_type_says() {
+    for (said, good) in [("application/x-www-form-urlencoded", true), ("application/json", false)] {
+        let exchange = signbox_exchanges::exchange("lbank").unwrap();
+        let mut http = Http::new("POST", "/v2/orders_info_no_deal.do", None);
+        http.headers.insert("Content-Type".into(), said.into());
+        let outcome = run(exchange, grants(ALL), &keys(exchange)[0], &http);
+        assert_eq!(matches!(outcome, Outcome::Signed), good, "{said}: {outcome:?}");
+        assert!(
+            good || matches!(outcome, Outcome::BadRequest(why) if why.starts_with("'Content-Type' says"))
+        );
+    }
+}
