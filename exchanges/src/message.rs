@@ -118,7 +118,7 @@ impl Source<'_> {
     /// A header's value as it is sent. It is signed next to other values, so it may not hold what could be taken
     /// for a part of them.
     fn header(&self, name: Name) -> Result<&str, Error> {
-        let set = self.headers.get(name, self.credentials);
+        let set = self.headers.get(&name, self.credentials);
         let value = set.or_else(|| self.parts.header(&name)).unwrap_or("");
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./".contains(&b);
         if value.bytes().all(plain) { Ok(value) } else { Err(Error::Field(name, "holds an odd character")) }

@@ -64,10 +64,7 @@ impl Exchange {
             work.with_text(|source, room| source.write(value, room))?;
             work.put_text(place, true)?;
         }
-        if parts.kind == BodyKind::None && !work.out.body.is_empty() {
-            let made = if work.out.body.starts_with('{') { BodyKind::Object } else { BodyKind::Form };
-            self.check_content_type(parts, made).map_err(Error::Request)?;
-        }
+        work.check_content_type()?;
         work.carry()
     }
 
@@ -319,6 +316,22 @@ impl<'a> Work<'_, 'a> {
         }
         self.out.signature = signature;
         Ok(())
+    }
+
+    /// Whether the body is still what `Content-Type` says, where signing has made one of them.
+    fn check_content_type(&self) -> Result<(), Error> {
+        let kind = match self.parts.kind {
+            BodyKind::None if self.out.body.is_empty() => return Ok(()),
+            BodyKind::None if self.out.body.starts_with('{') => BodyKind::Object,
+            BodyKind::None => BodyKind::Form,
+            given => given,
+        };
+        let made = self.out.headers.get("Content-Type", self.credentials);
+        if made.is_none() && kind == self.parts.kind {
+            return Ok(());
+        }
+        let said = made.or_else(|| self.parts.header("Content-Type"));
+        self.exchange.check_content_type(said, kind).map_err(Error::Request)
     }
 
     /// The body goes into the header that carries it; what is sent as the body stays.

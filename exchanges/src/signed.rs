@@ -139,8 +139,8 @@ impl Headers {
     }
 
     /// The value that a header was set to.
-    pub(crate) fn get<'a>(&'a self, name: Name, credentials: &Credentials<'a>) -> Option<&'a str> {
-        let found = self.set.iter().find(|(set, _)| set.eq_ignore_ascii_case(&name));
+    pub(crate) fn get<'a>(&'a self, name: &str, credentials: &Credentials<'a>) -> Option<&'a str> {
+        let found = self.set.iter().find(|(set, _)| set.eq_ignore_ascii_case(name));
         found.and_then(|(_, value)| self.value(value, credentials))
     }
 

@@ -146,3 +146,23 @@ fn a_body_that_signing_makes_is_what_its_content_type_says() {
         );
     }
 }
+
+#[test]
+fn a_content_type_that_signing_adds_is_that_of_the_body() {
+    let exchange = signbox_exchanges::exchange("bitstamp").unwrap();
+    let key = keys(exchange).remove(0);
+    let clock = Clock { now_ns: 1_700_000_000_123_456_789, last: 0, skew: Skew::Off, unique: [7; 18] };
+    for (body, wanted) in
+        [("amount=1", "application/x-www-form-urlencoded"), (r#"{"amount":1}"#, "application/json")]
+    {
+        let http = Http::new("POST", "/api/v2/buy/btcusd/", Some(body));
+        let mut signed = Signed::with_capacity(0);
+        let credentials = key.credentials();
+        let outcome = http.apart(exchange, |parts| {
+            Ok(exchange.sign(parts, &credentials, &mut Keyed::default(), &clock, &mut signed))
+        });
+        assert_eq!(outcome, Ok(Ok(())), "{body}");
+        let added = signed.headers(&credentials).find(|(name, _)| name.text() == "Content-Type");
+        assert_eq!(added.map(|(_, value)| value), Some(wanted), "{body}");
+    }
+}
