@@ -388,7 +388,8 @@ impl<'a> Work<'_, 'a> {
             Place::Headers => return Ok(()),
             Place::Header(name) => return headers.put_text(name, value),
             Place::Query(name) => (name, false, false),
-            Place::Params(name) => (name, !body.is_empty(), false),
+            // Also one that is empty by now: it was nothing but a signature.
+            Place::Params(name) => (name, self.parts.kind != BodyKind::None || !body.is_empty(), false),
             Place::Body(name) => (name, true, true),
         };
         let text = if in_body { body } else { query };

@@ -147,22 +147,38 @@ fn a_body_that_signing_makes_is_what_its_content_type_says() {
     }
 }
 
+/// A request as it is to be sent, signed with a bogus key.
+fn sent(exchange: &Exchange, http: &Http) -> Http {
+    let (key, mut signed) = (keys(exchange).remove(0), Signed::with_capacity(0));
+    let credentials = key.credentials();
+    let clock = Clock { now_ns: 1_700_000_000_123_456_789, last: 0, skew: Skew::Off, unique: [7; 18] };
+    let url = http.apart(exchange, |parts| {
+        let outcome = exchange.sign(parts, &credentials, &mut Keyed::default(), &clock, &mut signed);
+        assert_eq!(outcome, Ok(()), "{}: {http:?}", exchange.id);
+        Ok(format!("{}{}{}{}", parts.origin, parts.path, signed.mark(parts), signed.query))
+    });
+    let mut headers = http.headers.clone();
+    headers.extend(signed.headers(&credentials).map(|(name, value)| (name.to_string(), value.to_owned())));
+    let body = (!signed.body.is_empty()).then_some(signed.body.clone());
+    Http { url: url.unwrap(), headers, body, ..http.clone() }
+}
+
 #[test]
 fn a_content_type_that_signing_adds_is_that_of_the_body() {
     let exchange = signbox_exchanges::exchange("bitstamp").unwrap();
-    let key = keys(exchange).remove(0);
-    let clock = Clock { now_ns: 1_700_000_000_123_456_789, last: 0, skew: Skew::Off, unique: [7; 18] };
     for (body, wanted) in
         [("amount=1", "application/x-www-form-urlencoded"), (r#"{"amount":1}"#, "application/json")]
     {
-        let http = Http::new("POST", "/api/v2/buy/btcusd/", Some(body));
-        let mut signed = Signed::with_capacity(0);
-        let credentials = key.credentials();
-        let outcome = http.apart(exchange, |parts| {
-            Ok(exchange.sign(parts, &credentials, &mut Keyed::default(), &clock, &mut signed))
-        });
-        assert_eq!(outcome, Ok(Ok(())), "{body}");
-        let added = signed.headers(&credentials).find(|(name, _)| name.text() == "Content-Type");
-        assert_eq!(added.map(|(_, value)| value), Some(wanted), "{body}");
+        let http = sent(exchange, &Http::new("POST", "/api/v2/buy/btcusd/", Some(body)));
+        assert_eq!(http.headers.get("Content-Type").map(String::as_str), Some(wanted), "{body}");
     }
+}
+
+#[test]
+fn a_form_that_was_nothing_but_a_signature_stays_a_form() {
+    let exchange = signbox_exchanges::exchange("bingx").unwrap();
+    let http = sent(exchange, &Http::new("POST", "/openApi/spot/v1/trade/order", Some("signature=x")));
+    let body = http.body.as_deref().unwrap();
+    assert!(!http.url.contains('?') && body.starts_with("timestamp=1700000000123&signature="), "{http:?}");
+    assert_eq!(sent(exchange, &http).body, http.body);
 }
