@@ -2,6 +2,8 @@
 
 #[path = "build/endpoints.rs"]
 mod endpoints;
+#[path = "build/orders.rs"]
+mod orders;
 #[path = "build/scheme.rs"]
 mod scheme;
 #[path = "build/tables.rs"]
@@ -10,6 +12,7 @@ mod tables;
 mod tokens;
 
 use endpoints::Endpoints;
+use orders::Orders;
 use scheme::SchemeFile;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -73,5 +76,8 @@ fn exchange(folder: &Path, ids: &mut BTreeSet<String>, tables: &mut Tables) -> S
         None => Endpoints::read(&folder.join("endpoints.txt"), &reaches),
     };
     let code = file.code(tables).unwrap_or_else(|why| fail(&why));
-    format!("Exchange {{ id: {}, {code}, {} }}", tables.name(id), endpoints.code(tables))
+    let mut orders = Orders::read(&folder.join("orders.toml"));
+    let endpoints = endpoints.code(tables, &mut orders);
+    orders.done();
+    format!("Exchange {{ id: {}, {code}, {endpoints} }}", tables.name(id))
 }

@@ -1,6 +1,7 @@
 // An endpoints.txt as Rust constants: the lines, and the shapes of what is dangerous where the path is not signed.
 
 use super::hash;
+use super::orders::Orders;
 use super::scheme::{Reach, method};
 use super::tables::Tables;
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,7 +171,7 @@ impl<'a> Endpoints<'a> {
     }
 
     /// The fields of an `Exchange` that come from this file.
-    pub(crate) fn code(&self, tables: &mut Tables) -> String {
+    pub(crate) fn code(&self, tables: &mut Tables, orders: &mut Orders) -> String {
         let mut shapes = minimal(&self.shapes);
         let names: BTreeSet<&str> =
             shapes.iter().flat_map(|shape| shape.needs.iter().map(String::as_str)).collect();
@@ -209,8 +210,8 @@ impl<'a> Endpoints<'a> {
         let (templates, mut plain): (Vec<&Line>, Vec<&Line>) =
             self.lines.iter().partition(|line| line.path.contains('{'));
         plain.sort_by_key(|line| hash(line.path.as_bytes()));
-        let list = |tables: &mut Tables, lines: &[&Line]| {
-            let codes = lines.iter().map(|line| line.code(tables, set(&line.needs))).collect();
+        let mut list = |tables: &mut Tables, lines: &[&Line]| {
+            let codes = lines.iter().map(|line| line.code(tables, orders, set(&line.needs))).collect();
             tables.list("ENDPOINTS", codes)
         };
         let (plain_list, templates) = (list(tables, &plain), list(tables, &templates));
@@ -254,7 +255,14 @@ impl Line {
         dangerous && !self.key_only && self.schemes(reaches).any(|(_, reach)| !reach.path_bound)
     }
 
-    fn code(&self, tables: &mut Tables, needs: [u64; 3]) -> String {
+    fn code(&self, tables: &mut Tables, orders: &mut Orders, needs: [u64; 3]) -> String {
+        let method = self.method.trim_start_matches("Method::").to_uppercase();
+        let condition = match &self.when {
+            None => String::new(),
+            Some((name, None)) => format!("?{name}"),
+            Some((name, Some(value))) => format!("?{name}={value}"),
+        };
+        let orders = orders.take(&format!("{method} {}{condition}", self.path), self.class, tables);
         let when = match &self.when {
             None => "When::Always".to_owned(),
             Some((name, None)) => format!("When::Present({})", tables.name(name)),
@@ -263,7 +271,8 @@ impl Line {
             }
         };
         format!(
-            "Endpoint {{ method: {}, path: {}, hash: {}, when: {when}, class: {}, key_only: {}, repeats: {}, sign: {}, needs: {needs:?} }}",
+            "Endpoint {{ method: {}, path: {}, hash: {}, when: {when}, class: {}, key_only: {}, repeats: {}, sign: {}, needs: {needs:?}, \
+             orders: {orders} }}",
             self.method,
             tables.name(&self.path),
             hash(self.path.as_bytes()),

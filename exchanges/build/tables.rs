@@ -18,7 +18,7 @@ struct Table {
 }
 
 /// The array of each kind, and what stands in it. The order is the order of the generated file.
-const TABLES: [(&str, &str); 13] = [
+const TABLES: [(&str, &str); 17] = [
     ("EXCHANGES", "Exchange"),
     ("NAMES", "Name"),
     ("SCHEMES", "Scheme"),
@@ -30,6 +30,10 @@ const TABLES: [(&str, &str); 13] = [
     ("SHAPE_NAMES", "ShapeName"),
     ("NODES", "Node"),
     ("KINDS", "KeyKind"),
+    ("ORDERS", "OrderEntry"),
+    ("ORDER_FIELDS", "OrderField"),
+    ("CONDITIONS", "Condition"),
+    ("FIXED", "Fixed"),
     ("INDEXES", "u16"),
     ("ENDS", "u8"),
 ];

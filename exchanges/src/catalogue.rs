@@ -2,6 +2,7 @@
 //! from `exchanges/catalog/` by `build.rs`.
 
 use crate::asymmetric::KeyKind;
+use crate::order::*;
 use crate::scheme::*;
 use core::fmt;
 use core::marker::PhantomData;
@@ -153,7 +154,8 @@ macro_rules! tabled {
 }
 
 tabled!(Name: NAMES, Scheme: SCHEMES, Token: TOKENS, Place: PLACES, Field: FIELDS, Endpoint: ENDPOINTS,
-    Shape: SHAPES, ShapeName: SHAPE_NAMES, Node: NODES, KeyKind: KINDS);
+    Shape: SHAPES, ShapeName: SHAPE_NAMES, Node: NODES, KeyKind: KINDS, OrderEntry: ORDERS, OrderField: ORDER_FIELDS,
+    Condition: CONDITIONS, Fixed: FIXED);
 
 /// A text of the catalogue, as its place in the one text of all.
 ///
@@ -261,6 +263,8 @@ pub struct Endpoint {
     pub sign: Option<Name>,
     /// Its own mandatory parameters, of those that stand in [`Exchange::shape_names`].
     pub needs: NameSet,
+    /// Where its orders, withdrawals or transfers say what; empty if the catalogue does not know.
+    pub orders: Of<OrderEntry>,
 }
 
 /// A condition on a parameter.

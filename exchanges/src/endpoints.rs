@@ -169,6 +169,45 @@ impl Exchange {
         }
     }
 
+    /// Another endpoint, of a `limited` class, that a signature over this request would be good for, though the request does
+    /// not show all that it would say there.
+    ///
+    /// As [`Exchange::fits_elsewhere`], but what `endpoint` itself demands is only passed over where its class is the same; and
+    /// so is what `looked_at` says was looked at on behalf of that class.
+    pub fn fits_unread(
+        &self,
+        parts: &Parts<'_>,
+        endpoint: Option<&Endpoint>,
+        limited: impl Fn(Class) -> bool,
+        looked_at: impl Fn(Class, &str) -> bool,
+    ) -> Result<Option<Fit>, &'static str> {
+        let own = endpoint.filter(|endpoint| !endpoint.orders.is_empty());
+        for (_, scheme) in self.schemes_of(parts) {
+            if let Some(fit) = scheme.joined.then(|| self.cut_elsewhere(parts, &limited)).flatten() {
+                return Ok(Some(fit));
+            }
+            let present = match (scheme.binds.path, scheme.twin) {
+                (true, false) => continue,
+                (true, true) => self.shape_of_text(parts),
+                (false, _) => self.shape_of(parts, scheme)?,
+            };
+            let shown = |shape: &Shape| {
+                let name = |bit: usize| self.shape_names.items()[bit].name;
+                let demanded =
+                    own.filter(|own| own.class == shape.class).map_or(NameSet::default(), |own| own.needs);
+                let known = |bit: usize| {
+                    demanded[bit / 64] >> (bit % 64) & 1 == 1 || looked_at(shape.class, &name(bit))
+                };
+                bits(&shape.needs).all(known)
+            };
+            let unread = |shape: &Shape| limited(shape.class) && !shown(shape);
+            if let Some(shape) = self.shape_present(&present, unread) {
+                return Ok(Some(Fit { class: shape.class, method: None, endpoint: shape.endpoint }));
+            }
+        }
+        Ok(None)
+    }
+
     /// The parameters of a request as far as they can make it valid at a dangerous endpoint.
     ///
     /// The signed text is the query followed by the body, and whoever holds the signature may cut that text anew: the
@@ -229,17 +268,20 @@ impl Exchange {
         dangerous: impl Fn(Class) -> bool,
     ) -> Option<&'static Shape> {
         let own = endpoint.map_or(NameSet::default(), |endpoint| endpoint.needs);
+        self.shape_present(present, |shape| {
+            let own_demands = shape.class != Class::Withdraw && within(&shape.needs, &own);
+            !own_demands && dangerous(shape.class)
+        })
+    }
+
+    /// The first shape that these parameters satisfy and that is `wanted`.
+    fn shape_present(&self, present: &NameSet, wanted: impl Fn(&Shape) -> bool) -> Option<&'static Shape> {
         for (word, mut left) in present.iter().copied().enumerate() {
             while left != 0 {
-                let (from, to) = self.shape_names[word * 64 + left.trailing_zeros() as usize].shapes;
+                let (from, to) = self.shape_names.items()[word * 64 + left.trailing_zeros() as usize].shapes;
                 left &= left - 1;
-                let own_demands =
-                    |shape: &&Shape| shape.class != Class::Withdraw && within(&shape.needs, &own);
-                let fits = |shape: &&Shape| {
-                    within(&shape.needs, present) && !own_demands(shape) && dangerous(shape.class)
-                };
                 let shapes = &self.shapes.items()[usize::from(from)..usize::from(to)];
-                if let Some(shape) = shapes.iter().find(fits) {
+                if let Some(shape) = shapes.iter().find(|shape| within(&shape.needs, present) && wanted(shape)) {
                     return Some(shape);
                 }
             }
@@ -327,12 +369,12 @@ impl Exchange {
 }
 
 /// Whether a text would be cut in a form that it is put into as it is.
-fn cuts(text: &str) -> bool {
+pub(crate) fn cuts(text: &str) -> bool {
     text.bytes().any(|byte| matches!(byte, b'&' | b'=' | b';' | b'\\'))
 }
 
 /// Whether a value holds, percent-encoded, what would cut it in two once it is decoded.
-fn hides_a_cut(value: &str) -> bool {
+pub(crate) fn hides_a_cut(value: &str) -> bool {
     let mut escapes = value.split('%').skip(1).filter_map(|rest| rest.get(..2));
     escapes.any(|code| ["26", "3D", "3d", "3B", "3b"].contains(&code))
 }
@@ -383,6 +425,18 @@ fn ends_with(text: &str, end: &str) -> bool {
 
 fn set(names: &mut NameSet, bit: usize) {
     names[bit / 64] |= 1 << (bit % 64);
+}
+
+/// The places of the names in a set.
+fn bits(names: &NameSet) -> impl Iterator<Item = usize> {
+    names.iter().copied().enumerate().flat_map(|(word, bits)| {
+        let mut left = bits;
+        core::iter::from_fn(move || {
+            let bit = (left != 0).then(|| word * 64 + left.trailing_zeros() as usize);
+            left &= left.wrapping_sub(1);
+            bit
+        })
+    })
 }
 
 fn within(needs: &NameSet, set: &NameSet) -> bool {

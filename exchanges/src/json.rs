@@ -322,7 +322,8 @@ pub(crate) fn value_len(bytes: &[u8]) -> usize {
     at
 }
 
-fn string_len(bytes: &[u8]) -> usize {
+/// How long the string is that a well-formed text begins with, with its quotes.
+pub(crate) fn string_len(bytes: &[u8]) -> usize {
     let mut at = 1;
     while bytes.get(at).is_some_and(|byte| *byte != b'"') {
         at += if bytes[at] == b'\\' { 2 } else { 1 };
@@ -330,7 +331,8 @@ fn string_len(bytes: &[u8]) -> usize {
     (at + 1).min(bytes.len())
 }
 
-fn spaces(bytes: &[u8]) -> usize {
+/// How much white space a text begins with.
+pub(crate) fn spaces(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }
 

@@ -18,11 +18,13 @@
 mod asymmetric;
 mod binary;
 mod catalogue;
+mod decimal;
 mod edit;
 mod endpoints;
 pub mod json;
 mod mac;
 mod message;
+mod order;
 mod parts;
 pub mod scan;
 mod scheme;
@@ -36,8 +38,13 @@ pub use asymmetric::{KeyKind, LONGEST_PRIVATE_TEXT, LONGEST_PUBLIC, private_text
 pub use catalogue::{
     Class, Endpoint, Exchange, Method, Name, NameSet, Of, Shape, ShapeName, Tabled, When, catalogue, exchange,
 };
+pub use decimal::Decimal;
 pub use endpoints::Fit;
 pub use mac::Keyed;
+pub use order::{
+    Condition, Does, Fixed, Order, OrderEntry, OrderField, OrderKind, OrderPlace, OrderScratch, Side, What,
+    Within,
+};
 pub use parts::{BodyKind, Param, Parts, Request, Scratch, Source};
 pub use scheme::{
     Algorithm, Binds, Bodies, Digest, Encoding, Field, Fresh, Function, Nonce, Place, PublicForm, Scheme,

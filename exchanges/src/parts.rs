@@ -163,6 +163,12 @@ impl<'a> Parts<'a> {
         self.text(param.source, &param.value)
     }
 
+    /// Where the name and the value of a parameter stand in the query or the body.
+    pub(crate) fn places(&self, param: &Param) -> (Range<usize>, Range<usize>) {
+        let wide = |range: &Range<u32>| range.start as usize..range.end as usize;
+        (wide(&param.name), wide(&param.value))
+    }
+
     /// The first parameter of this name.
     pub fn param(&self, name: &str) -> Option<&'a Param> {
         let hash = hash(name.as_bytes());

@@ -1,0 +1,426 @@
+//! Finding the values of an order in a request, wherever they stand and however they are written.
+
+use crate::catalogue::{Endpoint, Name};
+use crate::json::{self, Cursor, Names, Wrong, spaces, string_len, value_len};
+use crate::order::{OrderPlace, Within};
+use crate::parts::{BodyKind, Parts, Source};
+use core::ops::Range;
+
+/// What looks into one request.
+pub(super) struct Reader<'r, 'p> {
+    pub(super) parts: &'r Parts<'p>,
+    pub(super) endpoint: &'r Endpoint,
+    /// What had to be decoded; it never grows beyond its capacity.
+    pub(super) own: &'r mut Vec<u8>,
+    pub(super) names: &'r mut Names,
+}
+
+/// A text of the request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    of: Of,
+    start: usize,
+    end: usize,
+    written: Written,
+}
+
+/// What a [`Piece`] is a piece of.
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    Query,
+    Body,
+    Path,
+    Own,
+}
+
+/// How a [`Piece`] is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    /// As it is meant.
+    Plain,
+    /// Percent-encoded, with `+` for a space.
+    Form,
+    /// Percent-encoded.
+    Path,
+    /// As a JSON value.
+    Json,
+}
+
+impl Piece {
+    fn part(self, range: Range<usize>, written: Written) -> Piece {
+        Piece { of: self.of, start: self.start + range.start, end: self.start + range.end, written }
+    }
+}
+
+impl Reader<'_, '_> {
+    /// The bytes of a piece, as they are written.
+    pub(super) fn bytes(&self, piece: Piece) -> &[u8] {
+        let whole = match piece.of {
+            Of::Query => self.parts.query.as_bytes(),
+            Of::Body => self.parts.body.as_bytes(),
+            Of::Path => self.parts.path.as_bytes(),
+            Of::Own => self.own,
+        };
+        &whole[piece.start..piece.end]
+    }
+
+    /// The text of a piece.
+    pub(super) fn text(&self, piece: Piece) -> Result<&str, Wrong> {
+        core::str::from_utf8(self.bytes(piece)).map_err(|_| "a field that is not UTF-8")
+    }
+
+    /// The text that stands at a place, if there is one that is not empty.
+    pub(super) fn text_at(
+        &mut self,
+        place: &OrderPlace,
+        item: Option<Piece>,
+    ) -> Result<Option<Piece>, Wrong> {
+        let found = match (place.within, item) {
+            (Within::Path, _) => {
+                placeholder(self.endpoint.path.text(), self.parts.path, &place.name).map(|range| Piece {
+                    of: Of::Path,
+                    start: range.start,
+                    end: range.end,
+                    written: Written::Path,
+                })
+            }
+            (Within::Order, Some(item)) => self.down(item, &place.name)?,
+            _ => return self.text_of_request(&place.name),
+        };
+        found.map_or(Ok(None), |piece| self.plain(piece))
+    }
+
+    /// The list at the first of these places that there is.
+    pub(super) fn list(&mut self, places: &[Name]) -> Result<Piece, Wrong> {
+        let mut known = None;
+        for name in places {
+            for source in [Source::Query, Source::Body] {
+                let found = match name.text() {
+                    "" if source == Source::Body => self.whole(),
+                    "" => None,
+                    name => self.of_request(source, name)?,
+                };
+                let Some(found) = found else { continue };
+                if known.replace(found).is_some() {
+                    return Err("two lists of orders");
+                }
+            }
+        }
+        let list = known.ok_or("no list of orders where it should be")?;
+        let list = if self.is_text(list) { self.open(list)? } else { list };
+        if self.bytes(list).first() == Some(&b'[') { Ok(list) } else { Err("orders that are not a list") }
+    }
+
+    /// Hands each item of a list to `each`.
+    pub(super) fn items(
+        &mut self,
+        list: Piece,
+        each: &mut dyn FnMut(&mut Self, Piece) -> Result<(), Wrong>,
+    ) -> Result<(), Wrong> {
+        let (mut at, mut count) = (1, 0);
+        while let Some(range) = next_item(self.bytes(list), &mut at) {
+            count += 1;
+            if count > MOST_ORDERS {
+                return Err("more than 100 orders");
+            }
+            let item = list.part(range, Written::Json);
+            if !matches!(self.bytes(item).first(), Some(b'{' | b'[')) {
+                return Err("a list of orders with something else in it");
+            }
+            each(self, item)?;
+        }
+        if count == 0 { Err("an empty list of orders") } else { Ok(()) }
+    }
+
+    /// The text of a field of the query or the body; in both it must be the same.
+    fn text_of_request(&mut self, name: &str) -> Result<Option<Piece>, Wrong> {
+        let mut known = None;
+        for source in [Source::Query, Source::Body] {
+            let Some(found) = self.of_request(source, name)? else { continue };
+            let Some(text) = self.plain(found)? else { continue };
+            match known {
+                Some(other) if self.bytes(other) != self.bytes(text) => return Err(TWICE),
+                _ => known = Some(text),
+            }
+        }
+        Ok(known)
+    }
+
+    fn of_request(&mut self, source: Source, name: &str) -> Result<Option<Piece>, Wrong> {
+        if source == Source::Body && self.parts.kind == BodyKind::List {
+            return self.whole().map_or(Ok(None), |whole| self.down(whole, name));
+        }
+        let (first, rest) = name.split_once('.').map_or((name, None), |(first, rest)| (first, Some(rest)));
+        let mut known: Option<Piece> = None;
+        for param in self.parts.params.iter().filter(|param| param.source == source) {
+            if !is_called(self.parts.name(param).as_bytes(), first)? {
+                continue;
+            }
+            let (name, value) = self.parts.places(param);
+            let found = match source {
+                Source::Query => {
+                    Piece { of: Of::Query, start: value.start, end: value.end, written: Written::Form }
+                }
+                Source::Body if self.parts.kind == BodyKind::Form => {
+                    Piece { of: Of::Body, start: value.start, end: value.end, written: Written::Form }
+                }
+                // The place of a truth value is not kept, so the value behind the name and the colon.
+                Source::Body => {
+                    let body = self.parts.body.as_bytes();
+                    let colon = name.end + 1 + spaces(&body[name.end + 1..]);
+                    let start = colon + 1 + spaces(&body[colon + 1..]);
+                    Piece {
+                        of: Of::Body,
+                        start,
+                        end: start + value_len(&body[start..]),
+                        written: Written::Json,
+                    }
+                }
+            };
+            match known {
+                Some(other) if self.bytes(other) != self.bytes(found) => return Err(TWICE),
+                _ => known = Some(found),
+            }
+        }
+        match (known, rest) {
+            (Some(piece), Some(rest)) => self.down(piece, rest),
+            (known, _) => Ok(known),
+        }
+    }
+
+    /// The body, if it is JSON.
+    fn whole(&self) -> Option<Piece> {
+        let is_json = matches!(self.parts.kind, BodyKind::Object | BodyKind::List);
+        let end = self.parts.body.trim_end_matches([' ', '\t', '\n', '\r']).len();
+        is_json.then_some(Piece { of: Of::Body, start: 0, end, written: Written::Json })
+    }
+
+    /// The value that a path leads to from a value.
+    fn down(&mut self, from: Piece, path: &str) -> Result<Option<Piece>, Wrong> {
+        let mut at = from;
+        for step in path.split('.') {
+            if self.is_text(at) {
+                at = self.open(at)?;
+            }
+            let bytes = self.bytes(at);
+            let found = match bytes.first() {
+                Some(b'{') => member(bytes, step)?,
+                Some(b'[') => {
+                    let wanted: usize = step.parse().map_err(|_| "a list where there should be an object")?;
+                    item(bytes, wanted)
+                }
+                _ if bytes == b"null" => None,
+                _ => return Err("a value where there should be an object"),
+            };
+            let Some(range) = found else { return Ok(None) };
+            at = at.part(range, Written::Json);
+        }
+        Ok(Some(at))
+    }
+
+    /// Whether a piece is a text, in which more may stand.
+    fn is_text(&self, piece: Piece) -> bool {
+        piece.written != Written::Json || self.bytes(piece).first() == Some(&b'"')
+    }
+
+    /// The JSON value that a text holds.
+    fn open(&mut self, piece: Piece) -> Result<Piece, Wrong> {
+        let piece = match piece.written {
+            Written::Form => self.decode(piece, true)?,
+            _ => self.plain(piece)?.ok_or("an empty text where there should be JSON")?,
+        };
+        let bytes = match piece.of {
+            Of::Query => self.parts.query.as_bytes(),
+            Of::Body => self.parts.body.as_bytes(),
+            Of::Path => self.parts.path.as_bytes(),
+            Of::Own => self.own,
+        };
+        let mut cursor = Cursor::new(&bytes[piece.start..piece.end], self.names);
+        let (start, end) = cursor.span()?;
+        cursor.end()?;
+        Ok(piece.part(start..end, Written::Json))
+    }
+
+    /// A value as text; nothing for an empty one, and for `null`.
+    fn plain(&mut self, piece: Piece) -> Result<Option<Piece>, Wrong> {
+        let bytes = self.bytes(piece);
+        let text = match (piece.written, bytes) {
+            (Written::Json, [b'"', inside @ .., b'"']) => {
+                let text = piece.part(1..1 + inside.len(), Written::Plain);
+                if inside.contains(&b'\\') { self.unescape(text)? } else { text }
+            }
+            (Written::Json, b"null") => return Ok(None),
+            (Written::Json, [b'{' | b'[', ..]) => {
+                return Err("an object or a list where there should be a value");
+            }
+            (Written::Form | Written::Path, bytes) if bytes.iter().any(|byte| b"%+".contains(byte)) => {
+                self.decode(piece, false)?
+            }
+            _ => Piece { written: Written::Plain, ..piece },
+        };
+        if self.bytes(text).iter().any(|byte| *byte < 0x20 || *byte == 0x7f) {
+            return Err("a field with a control character");
+        }
+        self.text(text)?;
+        Ok((text.start < text.end).then_some(text))
+    }
+
+    fn unescape(&mut self, piece: Piece) -> Result<Piece, Wrong> {
+        let start = self.own.len();
+        self.room(piece.end - piece.start)?;
+        match piece.of {
+            // Only in a body and in what was decoded there is JSON.
+            Of::Body => self.own.extend_from_slice(&self.parts.body.as_bytes()[piece.start..piece.end]),
+            _ => self.own.extend_from_within(piece.start..piece.end),
+        }
+        let len = json::unescape(&mut self.own[start..]);
+        self.own.truncate(start + len);
+        Ok(Piece { of: Of::Own, start, end: start + len, written: Written::Plain })
+    }
+
+    /// What a percent-encoded text stands for. A `+` may be a space or not: between the strings of a JSON text it can
+    /// only be a space, and elsewhere it is refused.
+    fn decode(&mut self, piece: Piece, json: bool) -> Result<Piece, Wrong> {
+        let start = self.own.len();
+        self.room(piece.end - piece.start)?;
+        let (mut at, mut in_string, mut escaped) = (piece.start, false, false);
+        while at < piece.end {
+            let given = self.bytes(Piece { start: at, ..piece });
+            let (byte, len) = match *given {
+                [b'%', high, low, ..] => match (digit(high), digit(low)) {
+                    (Some(high), Some(low)) => (high << 4 | low, 3),
+                    _ => return Err("a value with a broken percent-escape"),
+                },
+                [b'+', ..] if piece.written == Written::Path => (b'+', 1),
+                [b'+', ..] if json && !in_string => (b' ', 1),
+                [b'+', ..] => return Err("a value with a '+', which could be a space; write %2B or %20"),
+                [byte, ..] => (byte, 1),
+                [] => break,
+            };
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' if in_string => escaped = true,
+                b'"' => in_string = !in_string,
+                _ => {}
+            }
+            self.own.push(byte);
+            at += len;
+        }
+        let piece = Piece { of: Of::Own, start, end: self.own.len(), written: Written::Plain };
+        self.text(piece)?;
+        Ok(piece)
+    }
+
+    fn room(&self, wanted: usize) -> Result<(), Wrong> {
+        if self.own.capacity() - self.own.len() < wanted {
+            Err("orders that are too long to be read")
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Whether a name is the one that is looked for.
+///
+/// Fails for one that some readers would take for it: in another case, or with brackets behind it.
+fn is_called(given: &[u8], wanted: &str) -> Result<bool, Wrong> {
+    let wanted = wanted.as_bytes();
+    if given == wanted {
+        return Ok(true);
+    }
+    // Brackets may be percent-encoded.
+    let mut rest = given;
+    for byte in wanted {
+        let (found, len) = match rest {
+            [b'%', b'5', b'B' | b'b', ..] => (b'[', 3),
+            [b'%', b'5', b'D' | b'd', ..] => (b']', 3),
+            [byte, ..] => (*byte, 1),
+            [] => return Ok(false),
+        };
+        if !found.eq_ignore_ascii_case(byte) {
+            return Ok(false);
+        }
+        rest = &rest[len..];
+    }
+    match rest {
+        [] if given.contains(&b'%') && wanted.contains(&b'[') => Ok(true),
+        [] => Err("a field whose name is in odd case"),
+        [b'[', ..] | [b'%', b'5', b'B' | b'b', ..] => Err("a field with brackets behind its name"),
+        _ => Ok(false),
+    }
+}
+
+/// Where the value of a member of a JSON object stands. The text was read before and found well-formed.
+fn member(object: &[u8], name: &str) -> Result<Option<Range<usize>>, Wrong> {
+    let mut found = None;
+    let mut at = 1;
+    loop {
+        at += spaces(&object[at..]);
+        if object.get(at) == Some(&b',') {
+            at += 1;
+            at += spaces(&object[at..]);
+        }
+        if object.get(at) != Some(&b'"') {
+            return Ok(found);
+        }
+        let end = at + string_len(&object[at..]);
+        let given = &object[at + 1..end - 1];
+        at = end + spaces(&object[end..]) + 1;
+        at += spaces(&object[at..]);
+        let len = value_len(&object[at..]);
+        if is_called(given, name)? {
+            found = Some(at..at + len);
+        }
+        at += len;
+    }
+}
+
+/// Where the next item of a JSON list stands, from `at` on, which is moved behind it.
+fn next_item(list: &[u8], at: &mut usize) -> Option<Range<usize>> {
+    *at += spaces(&list[*at..]);
+    if list.get(*at) == Some(&b',') {
+        *at += 1;
+        *at += spaces(&list[*at..]);
+    }
+    let len = match list.get(*at) {
+        None | Some(b']') => return None,
+        Some(_) => value_len(&list[*at..]),
+    };
+    let start = *at;
+    *at += len;
+    Some(start..start + len)
+}
+
+fn item(list: &[u8], wanted: usize) -> Option<Range<usize>> {
+    let (mut at, mut count) = (1, 0);
+    while let Some(range) = next_item(list, &mut at) {
+        if count == wanted {
+            return Some(range);
+        }
+        count += 1;
+    }
+    None
+}
+
+/// Where the segment of a path stands that is `{name}` in a template, without what stands around it there.
+fn placeholder(template: &str, path: &str, name: &str) -> Option<Range<usize>> {
+    let mut start = 0;
+    for (pattern, segment) in template.split('/').zip(path.split('/')) {
+        let around = pattern.split_once('{').and_then(|(before, rest)| {
+            let (found, after) = rest.split_once('}')?;
+            (found == name).then_some((before.len(), after.len()))
+        });
+        if let Some((before, after)) = around {
+            return (segment.len() >= before + after).then(|| start + before..start + segment.len() - after);
+        }
+        start += segment.len() + 1;
+    }
+    None
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).map(|digit| digit as u8)
+}
+
+const MOST_ORDERS: usize = 100;
+pub(super) const TWICE: Wrong = "a field that stands twice, with two values";
