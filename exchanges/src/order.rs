@@ -4,14 +4,15 @@
 //! amount that is not a number, a field that stands twice with two values, a name in odd case, a batch that is no list.
 //! Nothing here allocates.
 
+mod cuts;
+mod entry;
 mod read;
 
-use crate::catalogue::{Endpoint, Exchange, Method, Name, Of};
+use crate::catalogue::{Endpoint, Exchange, Method};
 use crate::decimal::Decimal;
-use crate::endpoints::{cuts, hides_a_cut};
 use crate::json::{Names, Wrong};
 use crate::parts::{BodyKind, Parts, Source};
-use crate::scheme::{Function, Scheme, Token};
+pub use entry::{Condition, Fixed, OrderEntry, OrderField, OrderPlace, Within};
 use read::{Piece, Reader};
 
 /// One order, withdrawal or transfer that a request asks for.
@@ -186,88 +187,6 @@ impl What {
     }
 }
 
-/// Where the orders of an endpoint say what; see `orders.toml` in the catalogue's README.
-#[derive(Debug)]
-pub struct OrderEntry {
-    /// Entries of one number read the same list.
-    pub(crate) list: u8,
-    /// Of the entries of one number, the first whose condition holds counts.
-    pub(crate) leg: u8,
-    /// Where the list of orders stands, if it is not the request that is the order; the first that is there.
-    pub each: Option<Of<Name>>,
-    /// What it does; nothing that a limit is about if `None`.
-    pub does: Option<Does>,
-    /// What must hold for it to speak.
-    pub when: Of<Condition>,
-    /// Where the fields stand.
-    pub fields: Of<OrderField>,
-    /// What counts when a field is not there.
-    pub fixed: Of<Fixed>,
-    /// The values of `side` that mean buy.
-    pub buy: Of<Name>,
-    /// The values of `side` that mean sell.
-    pub sell: Of<Name>,
-    /// The values of `type` that mean limit.
-    pub limit: Of<Name>,
-    /// The values of `type` that mean market.
-    pub market: Of<Name>,
-    /// The values of `reduce` that mean that it is so.
-    pub reducing: Of<Name>,
-    /// Whether a quantity below zero means sell.
-    pub signed_quantity: bool,
-    /// Whether the quantity counts contracts.
-    pub contracts: bool,
-}
-
-/// A field and one place where it may stand.
-#[derive(Debug)]
-pub struct OrderField {
-    /// The field.
-    pub what: What,
-    /// How many digits of the number are decimals, though it is written without a point.
-    pub decimals: u8,
-    /// The place.
-    pub place: OrderPlace,
-}
-
-/// Where a value stands.
-#[derive(Debug)]
-pub struct OrderPlace {
-    /// In what.
-    pub within: Within,
-    /// Its name; dots lead into objects, numbers into lists.
-    pub name: Name,
-}
-
-/// What a name is a name in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Within {
-    /// The order: an item of the list if there is one, else the request.
-    Order,
-    /// The request: its query and its body.
-    Request,
-    /// The path: a placeholder.
-    Path,
-}
-
-/// A value that must be one of these; `*` stands for any text, nothing for a field that is not there, and a number for every way to write it.
-#[derive(Debug)]
-pub struct Condition {
-    /// Where it stands.
-    pub place: OrderPlace,
-    /// The values.
-    pub values: Of<Name>,
-}
-
-/// A value that the endpoint itself says.
-#[derive(Debug)]
-pub struct Fixed {
-    /// Of which field.
-    pub what: What,
-    /// The value.
-    pub value: Name,
-}
-
 /// The memory that reading orders takes; kept by the caller so that it does not allocate.
 #[derive(Debug)]
 pub struct OrderScratch {
@@ -298,7 +217,7 @@ impl Exchange {
             return Ok(());
         }
         for (_, scheme) in self.schemes_of(parts) {
-            scheme.check_cuts(parts)?;
+            scheme.check_cuts(parts, entries)?;
         }
         scratch.text.clear();
         let mut reader = Reader { parts, endpoint, own: &mut scratch.text, names: &mut scratch.names };
@@ -306,7 +225,7 @@ impl Exchange {
             match entries[0].each {
                 None => reader.legs(entries, None, each)?,
                 Some(places) => {
-                    let list = reader.list(places.items())?;
+                    let list = reader.list(places.items().iter().map(|name| name.text()))?;
                     reader.items(list, &mut |reader, item| reader.legs(entries, Some(item), each))?;
                 }
             }
@@ -354,84 +273,6 @@ impl Exchange {
     }
 }
 
-impl Scheme {
-    /// Fails for a request whose signature would also be good for the same text, cut into other fields.
-    fn check_cuts(&self, parts: &Parts<'_>) -> Result<(), Wrong> {
-        let joined = joins_query_and_body(self.message.items()) && parts.kind == BodyKind::Form;
-        if joined && !parts.query.is_empty() {
-            return Err(
-                "parameters in the query and in the body, which are signed here as one text; send them in one of both",
-            );
-        }
-        for param in parts.params {
-            let (name, value) = (parts.name(param), parts.value(param));
-            if self.decodes && hides_a_cut(value) {
-                return Err(
-                    "a parameter value with an encoded '&', '=' or ';', which is signed decoded here; leave it out",
-                );
-            }
-            let json = param.source == Source::Body && parts.kind != BodyKind::Form;
-            if json && self.flattens && (cuts(name) || cuts(value)) {
-                return Err(
-                    "a JSON value with '&', '=', ';' or an escape, which is signed here as part of a form",
-                );
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Whether the query and the body stand in a message side by side, so that nothing says where one ends.
-fn joins_query_and_body(tokens: &[Token]) -> bool {
-    let side_by_side = |pair: &[Token]| {
-        matches!(pair, [Token::Query | Token::MarkedQuery, Token::Body] | [Token::Body, Token::Query])
-    };
-    tokens.windows(2).any(side_by_side)
-        || tokens.iter().any(|token| match token {
-            // What comes of these still holds the text as it was.
-            Token::Of(
-                Function::Sha256
-                | Function::Sha384
-                | Function::Sha512
-                | Function::Md5
-                | Function::Keccak256
-                | Function::Hex
-                | Function::Base64
-                | Function::Base64Url
-                | Function::Upper
-                | Function::Decoded
-                | Function::Json,
-                inner,
-            ) => joins_query_and_body(inner.items()),
-            _ => false,
-        })
-}
-
-impl OrderEntry {
-    /// What its field says when it is not there.
-    fn fixed(&self, what: What) -> Option<&'static str> {
-        self.fixed.items().iter().find(|fixed| fixed.what == what).map(|fixed| fixed.value.text())
-    }
-
-    fn side(&self, word: &str) -> Option<Side> {
-        let one_of = |words: &Of<Name>| words.iter().any(|known| known.eq_ignore_ascii_case(word));
-        match (one_of(&self.buy), one_of(&self.sell)) {
-            (true, _) => Some(Side::Buy),
-            (_, true) => Some(Side::Sell),
-            _ => None,
-        }
-    }
-
-    fn kind(&self, word: &str) -> OrderKind {
-        let one_of = |words: &Of<Name>| words.iter().any(|known| known.eq_ignore_ascii_case(word));
-        match (one_of(&self.limit), one_of(&self.market)) {
-            (true, _) => OrderKind::Limit,
-            (_, true) => OrderKind::Market,
-            _ => OrderKind::Other,
-        }
-    }
-}
-
 impl Reader<'_, '_> {
     /// Hands the orders of one item of a list, or of the request, to `each`: of each leg, the first entry that speaks.
     fn legs(
@@ -461,7 +302,7 @@ impl Reader<'_, '_> {
             for condition in entry.when.items() {
                 let text = self.text_at(&condition.place, item)?;
                 let text = text.map(|text| self.text(text)).transpose()?.unwrap_or("");
-                if !condition.values.iter().any(|value| fits(value, text) || same_number(value, text)) {
+                if !condition.values.iter().any(|value| entry::fits(value, text)) {
                     continue 'entries;
                 }
             }
@@ -552,64 +393,5 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Whether a text is `pattern`, in which `*` stands for any text; compared without case.
-fn fits(pattern: &str, text: &str) -> bool {
-    // What is not there is not any text.
-    if text.is_empty() {
-        return pattern.is_empty();
-    }
-    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
-    let (mut at, mut place, mut star) = (0, 0, None);
-    while place < text.len() {
-        if pattern.get(at) == Some(&b'*') {
-            star = Some((at + 1, place));
-            at += 1;
-        } else if pattern.get(at).is_some_and(|byte| byte.eq_ignore_ascii_case(&text[place])) {
-            (at, place) = (at + 1, place + 1);
-        } else if let Some((behind, taken)) = star {
-            (at, place) = (behind, taken + 1);
-            star = Some((behind, taken + 1));
-        } else {
-            return false;
-        }
-    }
-    pattern[at..].iter().all(|byte| *byte == b'*')
-}
-
-/// Whether both are the same number: a price of `0.00` is `0`.
-fn same_number(value: &str, text: &str) -> bool {
-    value.starts_with(|first: char| first.is_ascii_digit())
-        && Decimal::parse(value).is_ok_and(|number| Decimal::parse(text) == Ok(number))
-}
-
 /// More than a request of the longest kind comes to when it is written out: the list, and then the fields of one order.
 const MOST_TEXT: usize = 3 * 65_536;
-
-#[cfg(test)]
-mod tests {
-    use super::fits;
-
-    #[test]
-    fn a_star_stands_for_any_text() {
-        for (pattern, text, fit) in [
-            ("", "", true),
-            ("*", "", false),
-            ("*", "a", true),
-            ("a", "", false),
-            ("", "a", false),
-            ("LIMIT", "limit", true),
-            ("limit", "limit_maker", false),
-            ("*-*-*", "BTC-USDT", false),
-            ("*-*-*", "BTC-USDT-SWAP", true),
-            ("*-*-*", "BTC-USD-230630-30000-C", true),
-            ("*viqc*", "viqc", true),
-            ("*viqc*", "post,viqc", true),
-            ("*viqc*", "post,fciq", false),
-            ("*_PERP", "a_PERP_PERP", true),
-            ("a*b*c", "aXbXbXc", true),
-            ("a*b*c", "aXbXbX", false),
-        ] {
-            assert_eq!(fits(pattern, text), fit, "{pattern} {text}");
-        }
-    }
-}

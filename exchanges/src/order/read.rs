@@ -1,6 +1,6 @@
 //! Finding the values of an order in a request, wherever they stand and however they are written.
 
-use crate::catalogue::{Endpoint, Name};
+use crate::catalogue::Endpoint;
 use crate::json::{self, Cursor, Names, Wrong, spaces, string_len, value_len};
 use crate::order::{OrderPlace, Within};
 use crate::parts::{BodyKind, Parts, Source};
@@ -91,13 +91,20 @@ impl Reader<'_, '_> {
     }
 
     /// The list at the first of these places that there is.
-    pub(super) fn list(&mut self, places: &[Name]) -> Result<Piece, Wrong> {
+    pub(super) fn list<'n>(&mut self, places: impl Iterator<Item = &'n str>) -> Result<Piece, Wrong> {
         let mut known = None;
         for name in places {
             for source in [Source::Query, Source::Body] {
-                let found = match name.text() {
+                let found = match name {
                     "" if source == Source::Body => self.whole(),
                     "" => None,
+                    // Only a number leads into a list.
+                    name if source == Source::Body
+                        && self.parts.kind == BodyKind::List
+                        && !name.starts_with(|first: char| first.is_ascii_digit()) =>
+                    {
+                        None
+                    }
                     name => self.of_request(source, name)?,
                 };
                 let Some(found) = found else { continue };
@@ -424,3 +431,163 @@ fn digit(byte: u8) -> Option<u8> {
 
 const MOST_ORDERS: usize = 100;
 pub(super) const TWICE: Wrong = "a field that stands twice, with two values";
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::parts::{Request, Scratch};
+
+    fn reading<R>(
+        url: &str,
+        body: Option<&str>,
+        room: usize,
+        look: impl FnOnce(&mut Reader<'_, '_>) -> R,
+    ) -> R {
+        let exchange = crate::exchange("kraken").unwrap();
+        let mut scratch = Scratch::default();
+        let request = Request { method: "POST", url, headers: &[], body };
+        let parts = Parts::of(exchange, &request, &mut scratch).unwrap();
+        let (mut own, mut names) = (Vec::with_capacity(room), Names::new());
+        let endpoint = &exchange.endpoints.items()[0];
+        look(&mut Reader { parts: &parts, endpoint, own: &mut own, names: &mut names })
+    }
+
+    fn text(url: &str, body: Option<&str>, name: &str) -> Result<Option<String>, Wrong> {
+        reading(url, body, 1000, |reader| {
+            let found = reader.text_of_request(name)?;
+            found.map(|piece| reader.text(piece).map(str::to_owned)).transpose()
+        })
+    }
+
+    fn items(body: &str, places: &[&str]) -> Result<Vec<String>, Wrong> {
+        reading("/", Some(body), 1000, |reader| {
+            let mut all = Vec::new();
+            let list = reader.list(places.iter().copied())?;
+            reader.items(list, &mut |reader, item| {
+                all.push(String::from_utf8(reader.bytes(item).to_vec()).unwrap());
+                Ok(())
+            })?;
+            Ok(all)
+        })
+    }
+
+    #[test]
+    fn a_value_is_found_wherever_it_stands() {
+        for (url, body, name, value) in [
+            ("/?a=1", None, "a", Some("1")),
+            ("/?a=1", Some("b=2"), "b", Some("2")),
+            ("/?a=1", Some("a=1"), "a", Some("1")),
+            ("/?a", None, "a", None),
+            ("/?a=b%20c", None, "a", Some("b c")),
+            ("/", Some("o[p]=1&o%5Bq%5D=2"), "o[p]", Some("1")),
+            ("/", Some("o[p]=1&o%5Bq%5D=2"), "o[q]", Some("2")),
+            ("/", Some(r#"{"a":{"b":{"c":"x"}},"c":"y"}"#), "a.b.c", Some("x")),
+            ("/", Some(r#"{"a":{"b":{"c":"x"}},"c":"y"}"#), "c", Some("y")),
+            ("/", Some(r#"{"a":{"b":{"c":"x"}},"c":"y"}"#), "a.c", None),
+            ("/", Some(r#"{ "a" : true , "b" : null, "c":"" , "d":-1.5e3 }"#), "a", Some("true")),
+            ("/", Some(r#"{ "a" : true , "b" : null, "c":"" , "d":-1.5e3 }"#), "b", None),
+            ("/", Some(r#"{ "a" : true , "b" : null, "c":"" , "d":-1.5e3 }"#), "c", None),
+            ("/", Some(r#"{ "a" : true , "b" : null, "c":"" , "d":-1.5e3 }"#), "d", Some("-1.5e3")),
+            ("/", Some(r#"{"a":null}"#), "a.b", None),
+            ("/", Some(r#"[0,"on",null,{"symbol":"tBTCUSD"}]"#), "3.symbol", Some("tBTCUSD")),
+            ("/", Some(r#"[0,"on",null,{"symbol":"tBTCUSD"}]"#), "1", Some("on")),
+            ("/", Some(r#"[0,"on",null,{"symbol":"tBTCUSD"}]"#), "4", None),
+            ("/", Some(r#"{"a":"{\"b\":\"\\u0041\"}"}"#), "a.b", Some("A")),
+            ("/", Some("a=%7B%22b%22%3A%5B%7B%22c%22%3A7%7D%5D%7D"), "a.b.0.c", Some("7")),
+            ("/?a={\"b\":+\"x\"}", None, "a.b", Some("x")),
+            ("/", Some(r#"{"a":" \"x\" "}"#), "a", Some(r#" "x" "#)),
+        ] {
+            assert_eq!(text(url, body, name), Ok(value.map(str::to_owned)), "{url} {body:?} {name}");
+        }
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_an_error() {
+        for (url, body, name) in [
+            ("/?a=1", Some("a=2"), "a"),
+            ("/?a=1", Some(r#"{"a":2}"#), "a"),
+            ("/?a=1&a=2", None, "a"),
+            ("/?A=1", None, "a"),
+            ("/?a[]=1", None, "a"),
+            ("/?a%5B0%5D=1", None, "a"),
+            ("/?A%5B0%5D=1", None, "a"),
+            ("/?a=1+2", None, "a"),
+            ("/?a=%00", None, "a"),
+            ("/?a=%ff", None, "a"),
+            ("/", Some(r#"{"A":1}"#), "a"),
+            ("/", Some(r#"{"a":{"B":1}}"#), "a.b"),
+            ("/", Some(r#"{"a":"\u0000"}"#), "a"),
+            ("/", Some(r#"{"a":[1]}"#), "a"),
+            ("/", Some(r#"{"a":{}}"#), "a"),
+            ("/", Some(r#"{"a":[1]}"#), "a.b"),
+            ("/", Some(r#"{"a":1}"#), "a.b"),
+            ("/", Some(r#"{"a":"{\"b\":1,\"b\":2}"}"#), "a.b"),
+            ("/", Some(r#"{"a":"{\"b\":1}x"}"#), "a.b"),
+            ("/", Some(r#"{"a":"x"}"#), "a.b"),
+            ("/", Some(r#"{"a":""}"#), "a.b"),
+            ("/", Some("a=%7B%22b%22%3A%22x+y%22%7D"), "a.b"),
+        ] {
+            assert!(text(url, body, name).is_err(), "{url} {body:?} {name}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_found_wherever_it_stands() {
+        let one = Ok(vec![r#"{"a":1}"#.to_owned()]);
+        for (body, place) in [
+            (r#"[{"a":1}]"#, ""),
+            (" [ {\"a\":1} ] ".trim_start(), ""),
+            (r#"{"x":[{"a":1}]}"#, "x"),
+            (r#"{"x":{"y":[{"a":1}]}}"#, "x.y"),
+            (r#"{"x":"[{\"a\":1}]"}"#, "x"),
+            (r#"{"x":"{\"y\": [{\"a\":1}]}"}"#, "x.y"),
+            ("x=[{\"a\":1}]", "x"),
+            ("x=%7B%22y%22:%5B%7B%22a%22:1%7D%5D%7D", "x.y"),
+        ] {
+            assert_eq!(items(body, &[place]), one, "{body} {place}");
+            assert_eq!(items(body, &["other", place]), one, "{body} {place}");
+        }
+        assert_eq!(items(r#"[["on",{"a":[1,2]}] , ["oc"]]"#, &[""]).unwrap().len(), 2);
+        for (body, places) in [
+            (r#"{"x":[{"a":1}],"y":[{"a":1}]}"#, &["x", "y"][..]),
+            (r#"{"x":{"a":1}}"#, &["x"]),
+            (r#"{"x":[]}"#, &["x"]),
+            (r#"{"x":null}"#, &["x"]),
+            (r#"{"x":[1]}"#, &["x"]),
+            (r#"{"x":"[{"}"#, &["x"]),
+            (r#"{"y":1}"#, &["x"]),
+            (r#"{"y":1}"#, &[""]),
+            ("x=1", &[""]),
+        ] {
+            assert!(items(body, places).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn nothing_grows_beyond_its_room() {
+        for room in 0..12 {
+            for body in
+                ["a=%41%41%41%41%41%41%41%41%41%41%41%41%41%41", r#"{"a":"\u0041\u0041\u0041\u0041"}"#]
+            {
+                reading("/", Some(body), room, |reader| {
+                    let before = reader.own.capacity();
+                    assert!(reader.text_of_request("a").is_err(), "{room}");
+                    assert_eq!(reader.own.capacity(), before);
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn a_placeholder_is_what_stands_in_its_place() {
+        for (template, path, name, value) in [
+            ("/buy/{market}/", "/buy/btcusd/", "market", Some("btcusd")),
+            ("/{a}/x/{b}", "/1/x/2", "b", Some("2")),
+            ("/orders/client:{id}", "/orders/client:7", "id", Some("7")),
+            ("/orders/{id}", "/orders/7", "no", None),
+        ] {
+            assert_eq!(placeholder(template, path, name).map(|range| &path[range]), value, "{template}");
+        }
+    }
+}
