@@ -154,3 +154,54 @@ fn every_endpoint_whose_orders_are_described_has_a_case() {
     }
     assert!(missing.is_empty(), "no case for\n{}", missing.join("\n"));
 }
+
+/// Numbers that are the same at each run.
+struct Dice(u64);
+
+impl Dice {
+    fn throw(&mut self, below: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % below as u64) as usize
+    }
+
+    /// The text with one to three characters changed, put in or taken out.
+    fn garbled(&mut self, text: &str) -> String {
+        let palette: Vec<char> = "{}[]\",:\\%&=+.;0159eE-/ tn\u{e9}".chars().collect();
+        let mut all: Vec<char> = text.chars().collect();
+        for _ in 0..=self.throw(3) {
+            let at = self.throw(all.len() + 1);
+            let odd = palette[self.throw(palette.len())];
+            match self.throw(4) {
+                0 => all.insert(at, odd),
+                1 if at < all.len() => drop(all.remove(at)),
+                2 => all.extend_from_within(at..),
+                _ if at < all.len() => all[at] = odd,
+                _ => {}
+            }
+        }
+        all.into_iter().collect()
+    }
+}
+
+#[test]
+fn garbled_requests_are_read_or_refused() {
+    let (mut dice, mut well, mut refused) = (Dice(0x9e37_79b9_7f4a_7c15), 0, 0);
+    for (exchange, cases) in described() {
+        for case in cases {
+            for _ in 0..100 {
+                let Http { method, url, headers, body } = &case.request;
+                let body = body.as_ref().map(|body| dice.garbled(body));
+                let query =
+                    url.split_once('?').map(|(path, query)| format!("{path}?{}", dice.garbled(query)));
+                let url = query.unwrap_or(url.clone());
+                match read(exchange, &Http { method: method.clone(), url, headers: headers.clone(), body }) {
+                    Ok(_) => well += 1,
+                    Err(_) => refused += 1,
+                }
+            }
+        }
+    }
+    assert!(well > 0 && refused > 0);
+}
