@@ -2,7 +2,7 @@
 
 use super::tables::Tables;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -74,7 +74,10 @@ struct Use {
 impl Orders {
     /// Of an exchange whose folder holds an `orders.toml`, or none.
     pub(crate) fn read(place: &Path) -> Orders {
-        let Ok(text) = fs::read_to_string(place) else { return Orders::default() };
+        if !place.exists() {
+            return Orders::default();
+        }
+        let text = fs::read_to_string(place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
         let place = place.display().to_string();
         let file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{place}: {error}"));
         let mut orders = Orders { place, entries: file.order, of: BTreeMap::new() };
@@ -223,6 +226,15 @@ impl Entry {
         for (name, values) in &self.when {
             if !is_place(name) || values.all().is_empty() {
                 return Err(format!("when: '{name}' is no name, or has no values"));
+            }
+        }
+        // A name in another case than the one that is looked for is refused.
+        let fields = self.fields();
+        let names = fields.iter().flat_map(|(_, _, names)| names.iter().flat_map(Names::all));
+        let names: BTreeSet<&str> = names.chain(self.when.keys().map(String::as_str)).collect();
+        for name in &names {
+            if names.iter().any(|other| other != name && other.eq_ignore_ascii_case(name)) {
+                return Err(format!("'{name}' stands there in two cases"));
             }
         }
         for (word, field, values) in self.words() {
