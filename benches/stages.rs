@@ -7,7 +7,7 @@
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use signbox::policy::{Grants, decide};
+use signbox::policy::{Bound, Facts, Grants, Work, decide};
 use signbox::protocol::{self, MOST_HEADERS, Question};
 use signbox_exchanges::{Clock, Credentials, Keyed, Parts, Scratch, Signed, Skew, exchange};
 use std::hint::black_box;
@@ -24,10 +24,11 @@ fn main() {
         (protocol::Scratch::default(), Scratch::default(), Signed::with_capacity(1 << 16));
     let mut out = Vec::with_capacity(1 << 16);
     let message = [b'x'; 200];
-    let names = ["hmac", "parse", "take apart", "decide", "sign", "write", "all"];
-    let mut times = [(); 7].map(|()| Vec::with_capacity(ROUNDS));
+    let (bounds, mut work) = ([bound()], Work::new());
+    let names = ["hmac", "parse", "take apart", "decide", "sign", "write", "all", "with limits"];
+    let mut times = [(); 8].map(|()| Vec::with_capacity(ROUNDS));
     for _ in 0..ROUNDS {
-        let mut spent = [Duration::ZERO; 7];
+        let mut spent = [Duration::ZERO; 8];
         for _ in 0..CALLS {
             let mut lap = Lap::start();
             let mut mac = Hmac::<Sha256>::new_from_slice(SECRET).expect("HMAC takes keys of any length");
@@ -43,9 +44,16 @@ fn main() {
             spent[1] += lap.next();
             let parts = Parts::of(exchange, black_box(&request), &mut scratch).expect("a good request");
             spent[2] += lap.next();
-            let decision = decide(exchange, black_box(&parts), Grants::DEFAULT).expect("a clear request");
+            let decision =
+                decide(exchange, black_box(&parts), Grants::DEFAULT, &[], &Facts::default(), &mut work)
+                    .expect("a clear request");
             assert!(decision.rule.permits());
             spent[3] += lap.next();
+            // What the third stage is for a key with limits.
+            let facts = Facts { now_ns: 1_700_000_000_123_000_000, reference: None };
+            let decision = decide(exchange, black_box(&parts), Grants::DEFAULT, &bounds, &facts, &mut work);
+            assert!(decision.expect("a clear request").rule.permits());
+            spent[7] += lap.next();
             let credentials = Credentials { key: Some("key"), secret: SECRET, passphrase: None, uid: None };
             let clock =
                 Clock { now_ns: 1_700_000_000_123_000_000, last: 0, skew: Skew::DEFAULT, unique: [0; 18] };
@@ -71,6 +79,17 @@ fn main() {
         ns.sort_by(f64::total_cmp);
         println!("{name:<12} {:>6.2} x bare HMAC   ({:.0} ns)", ratios[ROUNDS / 2], ns[ROUNDS / 2]);
     }
+}
+
+/// What a careful owner of a spot trader would set.
+fn bound() -> Bound {
+    let mut bound = Bound::default();
+    for (name, text) in
+        [("symbols", "ETHUSDT BTCUSDT LTC*"), ("notional", "BTCUSDT:5000 1000"), ("rate", "10/s 300/min")]
+    {
+        bound.limits.set(name, text).expect("a good limit");
+    }
+    bound
 }
 
 /// Times one stage after the other.

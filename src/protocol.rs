@@ -97,6 +97,7 @@ pub struct Question {
     method: Range<usize>,
     url: Range<usize>,
     body: Option<Range<usize>>,
+    reference: Option<Range<usize>>,
 }
 
 /// What reading a line needs; kept by the caller so that it does not allocate.
@@ -161,6 +162,11 @@ impl Question {
         &line[self.key.clone()]
     }
 
+    /// The price that is stated as the market's.
+    pub fn reference<'a>(&self, line: &'a str) -> Option<&'a str> {
+        self.reference.clone().map(|reference| &line[reference])
+    }
+
     /// The request, with its headers in `room`.
     pub fn request<'a>(
         &self,
@@ -191,6 +197,7 @@ struct Fields {
     method: Option<Text>,
     url: Option<Text>,
     body: Option<Text>,
+    reference: Option<Text>,
     problem: Option<&'static str>,
 }
 
@@ -220,8 +227,10 @@ impl Fields {
             (b"op", _) => self.wrong("'op' is not a string"),
             (b"key", Value::String(key)) => self.key = Some(key),
             (b"key", _) => self.wrong("'key' is not a string"),
+            (b"reference", Value::String(reference)) => self.reference = Some(reference),
+            (b"reference", _) => self.wrong("'reference' is not a string"),
             (b"request", _) => self.wrong("'request' is not an object"),
-            _ => self.wrong("the line has an unknown field; known are v, id, op, key and request"),
+            _ => self.wrong("the line has an unknown field; known are v, id, op, key, request and reference"),
         }
         Ok(())
     }
@@ -289,10 +298,11 @@ impl Fields {
         };
         let none = || Text { span: 0..0, escaped: false };
         if op == Op::Hello {
-            if self.key.is_some() || self.request {
-                return Err(missing("'hello' takes neither key nor request"));
+            if self.key.is_some() || self.request || self.reference.is_some() {
+                return Err(missing("'hello' takes neither key nor request nor reference"));
             }
-            return Ok(Taken { op, id, key: none(), method: none(), url: none(), body: None });
+            let (key, method, url) = (none(), none(), none());
+            return Ok(Taken { op, id, key, method, url, body: None, reference: None });
         }
         let key = self.key.ok_or(missing("missing field 'key'"))?;
         if !self.request {
@@ -300,7 +310,7 @@ impl Fields {
         }
         let method = self.method.ok_or(missing("missing field 'request.method'"))?;
         let url = self.url.ok_or(missing("missing field 'request.url'"))?;
-        Ok(Taken { op, id, key, method, url, body: self.body })
+        Ok(Taken { op, id, key, method, url, body: self.body, reference: self.reference })
     }
 }
 
@@ -312,6 +322,7 @@ struct Taken {
     method: Text,
     url: Text,
     body: Option<Text>,
+    reference: Option<Text>,
 }
 
 fn unescape(
@@ -337,6 +348,7 @@ fn unescape(
         method: plain(taken.method),
         url: plain(taken.url),
         body: taken.body.map(&mut plain),
+        reference: taken.reference.map(&mut plain),
     };
     for span in escaped {
         let read = plain(Text { span: span.clone(), escaped: true });

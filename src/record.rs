@@ -18,6 +18,7 @@ pub struct Record {
     key: Option<Range<usize>>,
     passphrase: Option<Range<usize>>,
     uid: Option<Range<usize>>,
+    limits: Range<usize>,
     /// What the secret may be used for.
     pub grants: Grants,
     /// How far the time of a request may be from the clock, if the record says.
@@ -36,6 +37,7 @@ impl Record {
             key: None,
             passphrase: None,
             uid: None,
+            limits: 0..0,
             grants: Grants::DEFAULT,
             skew: None,
             users: ([0; MOST_USERS], 0),
@@ -78,6 +80,11 @@ impl Record {
         }
     }
 
+    /// The limits of its use, as the JSON object that the record holds; empty if it holds none. Nobody has looked into it yet.
+    pub fn limits<'a>(&self, payload: &'a [u8]) -> &'a [u8] {
+        &payload[self.limits.clone()]
+    }
+
     /// The users the record names, by number.
     pub fn users(&self) -> &[u32] {
         &self.users.0[..self.users.1]
@@ -104,7 +111,8 @@ impl Record {
                 (b"skew", Value::String(text)) if &payload[text.span.clone()] == b"off" => {
                     self.skew = Some(Skew::Off)
                 }
-                (b"limits", _) => return Err("the record holds limits, which this version cannot enforce"),
+                (b"limits", Value::Nested(object)) if payload[object.start] == b'{' => self.limits = object,
+                (b"limits", _) => return Err("the record's limits is not an object"),
                 (b"secret" | b"key" | b"passphrase" | b"uid", _) => {
                     return Err("a field of the record is not a string");
                 }
@@ -210,6 +218,14 @@ mod tests {
     }
 
     #[test]
+    fn limits_are_handed_on_as_they_are_written() {
+        let (record, payload) = parse(r#"{"limits":{"band":"2%"},"secret":"a\/b"}"#).unwrap();
+        assert_eq!(record.limits(&payload), br#"{"band":"2%"}"#);
+        let (record, payload) = parse("s3cret").unwrap();
+        assert_eq!(record.limits(&payload), b"");
+    }
+
+    #[test]
     fn a_record_may_grant_nothing() {
         assert_eq!(parse(r#"{"secret":"s","allow":[]}"#).unwrap().0.grants, Grants::NONE);
     }
@@ -234,7 +250,8 @@ mod tests {
             r#"{"secret":"HUSH","users":[]}"#,
             r#"{"secret":"HUSH","users":["alice"]}"#,
             r#"{"secret":"HUSH","users":[-1]}"#,
-            r#"{"secret":"HUSH","limits":{}}"#,
+            r#"{"secret":"HUSH","limits":[]}"#,
+            r#"{"secret":"HUSH","limits":"HUSH"}"#,
             r#"{"secret":"HUSH","skew":"on"}"#,
             r#"{"secret":"HUSH","skew":1.5}"#,
             r#"{"secret":"HUSH","key":"a\nb"}"#,

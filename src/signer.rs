@@ -4,7 +4,7 @@
 //! allocates. A payload is read when a line first needs it, used for the lines that came with it, and
 //! wiped before anything that can block.
 
-use crate::policy::decide;
+use crate::policy::{self, Bound, Facts, Work, decide};
 use crate::protocol::{
     self, Code, LONGEST_LINE, MOST_HEADERS, Op, Question, write_check, write_signed, write_unsigned,
 };
@@ -46,11 +46,12 @@ pub struct Options {
 pub fn serve(options: &Options) -> Result<std::convert::Infallible, String> {
     let prepared = sandbox::prepare().map_err(|error| error.to_string())?;
     sandbox::install_panic_hook();
+    let file = policy::File::open()?;
     let keys = find_keys(options)?;
     let deep = keys.iter().any(|slot| takes_private_keys(slot.exchange));
     let memory = if deep { Memory::map_with_deep_stack(options.memory) } else { Memory::map(options.memory) };
     let memory = memory.map_err(|error| error.to_string())?;
-    let mut signer = Signer::new(options, keys, memory.level(), prepared.born_undumpable);
+    let mut signer = Signer::new(options, keys, &file, memory.level(), prepared.born_undumpable);
     blocking()?;
     let failed = memory.run(|vault| {
         vault.lend(record::LONGEST);
@@ -90,6 +91,9 @@ fn blocking() -> Result<(), String> {
 /// Everything the loop needs, allocated before the walls are up.
 struct Signer {
     slots: Vec<Slot>,
+    /// For each slot the limits of its record, then those of the owner's file.
+    bounds: Vec<Vec<Bound>>,
+    work: Work,
     skew: Option<Skew>,
     level: Level,
     born_undumpable: bool,
@@ -119,12 +123,27 @@ struct Answered {
 }
 
 impl Signer {
-    fn new(options: &Options, slots: Vec<Slot>, level: Level, born_undumpable: bool) -> Signer {
-        // The answer to `hello` names every key, or says at length why it cannot be read.
+    fn new(
+        options: &Options,
+        slots: Vec<Slot>,
+        file: &policy::File,
+        level: Level,
+        born_undumpable: bool,
+    ) -> Signer {
+        let bounds = |slot: &Slot| {
+            let own = [Bound::default()].into_iter();
+            own.chain(file.bounds(&slot.handle)).collect::<Vec<Bound>>()
+        };
+        let bounds: Vec<Vec<Bound>> = slots.iter().map(bounds).collect();
+        // The answer to `hello` names every key and its limits, or says at length why it cannot be read.
         let hello: usize = slots.iter().map(|slot| 2 * slot.handle.len() + LONGEST_TROUBLE).sum();
+        let limits: usize = bounds.iter().flatten().map(Bound::longest_list).sum();
+        let hello = hello + limits;
         let answer_room = hello.max(ANSWER_ROOM);
         Signer {
             slots,
+            bounds,
+            work: Work::new(),
             skew: options.skew,
             level,
             born_undumpable,
@@ -270,7 +289,7 @@ impl Signer {
         place: Range<usize>,
         held: &mut Held<'_>,
     ) {
-        let Signer { slots, input, out, line: scratch, parts, signed, names, .. } = self;
+        let Signer { slots, bounds, work, input, out, line: scratch, parts, signed, names, .. } = self;
         let line = protocol::text(&input[place]);
         let id = line[question.id.clone()].as_bytes();
         let mut room = [("", ""); HEADERS];
@@ -283,16 +302,18 @@ impl Signer {
             let text = format_args!("this signer was not started with a key '{handle}'");
             return refuse(Code::NoSuchKey, text);
         };
-        let slot = &mut slots[at];
+        let (slot, bounds) = (&mut slots[at], &mut bounds[at]);
         let parts = match Parts::of(slot.exchange, &request, parts) {
             Ok(parts) => parts,
             Err(wrong) => return refuse(Code::BadRequest, format_args!("{wrong}")),
         };
-        if let Err(trouble) = held.record(at, slot, self.uid, names) {
+        if let Err(trouble) = held.record(at, slot, self.uid, names, bounds) {
             return refuse(trouble.code(), format_args!("{trouble}"));
         }
         let Some((_, record)) = &held.of else { unreachable!("read above") };
-        let decision = match decide(slot.exchange, &parts, record.grants) {
+        policy::settle(bounds, held.now_ns);
+        let facts = Facts { now_ns: held.now_ns, reference: question.reference(line) };
+        let decision = match decide(slot.exchange, &parts, record.grants, bounds, &facts, work) {
             Ok(decision) => decision,
             Err(wrong) => return refuse(Code::BadRequest, format_args!("{wrong}")),
         };
@@ -301,7 +322,8 @@ impl Signer {
             return write_check(out, id, &decision, &explained);
         }
         if !decision.rule.permits() {
-            return refuse(Code::Denied, format_args!("{explained}"));
+            let code = if decision.rule.passes() { Code::RateLimited } else { Code::Denied };
+            return refuse(code, format_args!("{explained}"));
         }
         let credentials = record.credentials(held.secret.expose());
         let had_body = request.body.is_some();
@@ -310,6 +332,7 @@ impl Signer {
                 Some(Place::Header(name)) => credentials.key.map(|key| (name.text(), key)),
                 _ => None,
             };
+            policy::count(bounds, decision.endpoint, &facts, work);
             return write_unsigned(out, id, &parts, had_body, header);
         }
         let clock = Clock {
@@ -327,6 +350,7 @@ impl Signer {
         match if private { held.deep.run(sign) } else { sign() } {
             Ok(()) => {
                 slot.last = signed.stamp.value;
+                policy::count(bounds, decision.endpoint, &facts, work);
                 write_signed(out, id, &parts, had_body, signed, &credentials);
             }
             Err(wrong @ (signbox_exchanges::Error::Request(_) | signbox_exchanges::Error::Field(..))) => {
@@ -343,7 +367,7 @@ impl Signer {
     }
 
     fn hello(&mut self, question: &Question, place: Range<usize>, held: &mut Held<'_>) {
-        let Signer { slots, input, out, names, .. } = self;
+        let Signer { slots, bounds, input, out, names, .. } = self;
         let id = &input[place][question.id.clone()];
         protocol::begin(out, Some(id));
         let weakest =
@@ -353,7 +377,7 @@ impl Signer {
             out,
             format_args!(
                 ",\"hello\":{{\"version\":\"{}\",\"mode\":\"{}\",\"memory\":\"{}\",\"landlock\":{},\"seccomp\":{},\
-                 \"static\":{},\"binary\":\"{}\",\"uid\":{},\"keys\":[",
+                 \"static\":{},\"binary\":\"{}\",\"uid\":{},\"counts\":\"memory\",\"keys\":[",
                 env!("CARGO_PKG_VERSION"),
                 weakest.unwrap_or("group"),
                 self.level,
@@ -364,7 +388,7 @@ impl Signer {
                 self.uid,
             ),
         );
-        for (at, slot) in slots.iter().enumerate() {
+        for (at, (slot, bounds)) in slots.iter().zip(bounds).enumerate() {
             let comma = if at > 0 { "," } else { "" };
             protocol::put(
                 out,
@@ -374,11 +398,13 @@ impl Signer {
                 ),
             );
             put_words(out, slot.exchange.always_binds().names());
-            match held.record(at, slot, self.uid, names) {
+            match held.record(at, slot, self.uid, names, bounds) {
                 Ok(record) => {
                     out.extend_from_slice(b"],\"allow\":[");
-                    put_words(out, record.grants.words());
-                    out.extend_from_slice(b"]}");
+                    put_words(out, policy::narrowed(record.grants, bounds).words());
+                    out.extend_from_slice(b"]");
+                    put_limits(out, bounds);
+                    out.extend_from_slice(b"}");
                 }
                 Err(trouble) => {
                     out.extend_from_slice(b"],");
@@ -394,6 +420,22 @@ impl Signer {
 fn put_words(out: &mut Vec<u8>, words: impl Iterator<Item = &'static str>) {
     for (at, word) in words.enumerate() {
         protocol::put(out, format_args!("{}\"{word}\"", if at > 0 { "," } else { "" }));
+    }
+}
+
+/// The limits of a key as a member of what is said of it, where it has any.
+fn put_limits(out: &mut Vec<u8>, bounds: &[Bound]) {
+    let all = bounds.iter().flat_map(|bound| bound.limits.texts().map(move |said| (said, bound)));
+    for (at, ((limit, text), bound)) in all.enumerate() {
+        out.extend_from_slice(if at == 0 { b",\"limits\":[" } else { b"," });
+        protocol::put(out, format_args!("{{\"name\":\"{limit}\",\"text\":\""));
+        protocol::put_escaped(out, format_args!("{text}"));
+        out.extend_from_slice(b"\",\"place\":\"");
+        protocol::put_escaped(out, format_args!("{}", bound.place.as_deref().unwrap_or("record")));
+        out.extend_from_slice(b"\"}");
+    }
+    if bounds.iter().any(|bound| !bound.limits.is_empty()) {
+        out.push(b']');
     }
 }
 

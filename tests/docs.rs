@@ -9,7 +9,7 @@ mod signer;
 
 use exchanges::{hold, page_parts, place as place_of, signable, unsignable, unsigned};
 use serde_json::Value;
-use signbox::policy::{Grants, Rule, decide};
+use signbox::policy::{Broken, Facts, Grants, Limit, Rule, Work, decide};
 use signbox::protocol::Code;
 use signbox_exchanges::{
     Algorithm, Class, Clock, Credentials, Digest, Exchange, Keyed, Parts, Request, Scratch, Signed, Skew,
@@ -148,7 +148,7 @@ fn decided(id: &str, grants: Grants, method: &str, url: &str, body: Option<&str>
     let mut scratch = Scratch::default();
     let request = Request { method, url, headers: &[], body };
     let parts = Parts::of(exchange, &request, &mut scratch).unwrap();
-    decide(exchange, &parts, grants).unwrap().rule
+    decide(exchange, &parts, grants, &[], &Facts::default(), &mut Work::default()).unwrap().rule
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod common;
 use common::{Input, clock, credentials};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use signbox::policy::decide;
+use signbox::policy::{Facts, Work, decide};
 use signbox_exchanges::{
     BodyKind, Exchange, Keyed, NameSet, Parts, Request, Scheme, Scratch, Shape, Signed, WithBody,
 };
@@ -19,7 +19,7 @@ fuzz_target!(|data: &[u8]| {
     let request = Request { method, url, headers: &[], body: rest };
     let mut scratch = Scratch::default();
     let Ok(parts) = Parts::of(exchange, &request, &mut scratch) else { return };
-    let Ok(decision) = decide(exchange, &parts, grants) else { return };
+    let Ok(decision) = decide(exchange, &parts, grants, &[], &Facts::default(), &mut Work::default()) else { return };
     if !decision.rule.permits() {
         return;
     }

@@ -121,7 +121,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__add)
-            opts="-h --passphrase --secret-fd --key --uid --allow --timeout --keyring --users --group --skew --help"
+            opts="-h --passphrase --secret-fd --key --uid --allow --limit --timeout --keyring --users --group --skew --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -140,6 +140,10 @@ _signbox() {
                     return 0
                     ;;
                 --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -171,7 +175,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__check)
-            opts="-H -d -h --header --body --max-skew --memory --json --help"
+            opts="-H -d -h --header --body --reference --max-skew --memory --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -190,6 +194,10 @@ _signbox() {
                     return 0
                     ;;
                 -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reference)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -461,7 +469,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__keygen)
-            opts="-h --type --key --uid --allow --timeout --keyring --users --group --skew --help"
+            opts="-h --type --key --uid --allow --limit --timeout --keyring --users --group --skew --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -480,6 +488,10 @@ _signbox() {
                     return 0
                     ;;
                 --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -589,7 +601,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__sign)
-            opts="-H -d -h --header --body --max-skew --memory --curl --help"
+            opts="-H -d -h --header --body --reference --max-skew --memory --curl --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -608,6 +620,10 @@ _signbox() {
                     return 0
                     ;;
                 -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reference)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

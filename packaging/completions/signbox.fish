@@ -44,6 +44,7 @@ complete -c signbox -n "__fish_signbox_using_subcommand add" -l secret-fd -d 'Re
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l key -d 'The API key, the public half that the exchange shows' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l uid -d 'The account number, client id or memo, where the exchange has one' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l allow -d 'What the key may be used for: read, trade, cancel, transfer, withdraw, admin, unknown, raw, login' -r
+complete -c signbox -n "__fish_signbox_using_subcommand add" -l limit -d 'A limit on what is signed, see signbox-policy(5): \'symbols=BTCUSDT\', \'notional=1000\'; may be given more than once' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l timeout -d 'Forget the key after this long: 90s, 30m, 8h, 7d' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l keyring -d 'Where to keep it [default: session]' -r -f -a "session\t'Gone at logout; other sessions of the user cannot read it'
 user\t'Gone at reboot; open to every process of the user'
@@ -58,6 +59,7 @@ p256\t'ECDSA on P-256, also called ES256'"
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l key -d 'The API key, the public half that the exchange shows' -r
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l uid -d 'The account number, client id or memo, where the exchange has one' -r
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l allow -d 'What the key may be used for: read, trade, cancel, transfer, withdraw, admin, unknown, raw, login' -r
+complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l limit -d 'A limit on what is signed, see signbox-policy(5): \'symbols=BTCUSDT\', \'notional=1000\'; may be given more than once' -r
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l timeout -d 'Forget the key after this long: 90s, 30m, 8h, 7d' -r
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l keyring -d 'Where to keep it [default: session]' -r -f -a "session\t'Gone at logout; other sessions of the user cannot read it'
 user\t'Gone at reboot; open to every process of the user'
@@ -75,6 +77,7 @@ complete -c signbox -n "__fish_signbox_using_subcommand remove" -s h -l help -d 
 complete -c signbox -n "__fish_signbox_using_subcommand timeout" -s h -l help -d 'Print help'
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -s H -l header -d 'A header, \'Name: value\'; may be given more than once' -r
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -s d -l body -d 'The body, as it is sent' -r
+complete -c signbox -n "__fish_signbox_using_subcommand sign" -l reference -d 'The market\'s price, for limits that need one: a number, or \'BTCUSDT:64000 ETHUSDT:3400\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -l max-skew -d 'How far the time of a request may be from the clock, in seconds, or \'off\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -l memory -d 'What the signer\'s memory is made of' -r -f -a "auto\t''
 secretmem\t''
@@ -83,6 +86,7 @@ complete -c signbox -n "__fish_signbox_using_subcommand sign" -l curl -d 'Print 
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c signbox -n "__fish_signbox_using_subcommand check" -s H -l header -d 'A header, \'Name: value\'; may be given more than once' -r
 complete -c signbox -n "__fish_signbox_using_subcommand check" -s d -l body -d 'The body, as it is sent' -r
+complete -c signbox -n "__fish_signbox_using_subcommand check" -l reference -d 'The market\'s price, for limits that need one: a number, or \'BTCUSDT:64000 ETHUSDT:3400\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand check" -l max-skew -d 'How far the time of a request may be from the clock, in seconds, or \'off\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand check" -l memory -d 'What the signer\'s memory is made of' -r -f -a "auto\t''
 secretmem\t''

@@ -1,10 +1,19 @@
 //! What a key was granted, and the decision on one request.
 //!
 //! One pure function, [`decide`], stands behind `sign`, `check` and `signbox check`. Deny beats
-//! everything: a request is signed only if no rule refuses it. Limits, rates and the ledger join
-//! here, each as one more rule in [`decide`].
+//! everything: a request is signed only if no rule refuses it. What is counted, [`count`] counts when a
+//! signature leaves, and nothing else does.
 
+mod bounds;
+mod counts;
+mod file;
+mod limits;
+mod orders;
+
+pub use bounds::{Bound, Breach, Broken, Facts, Work, count, settle};
 use core::fmt;
+pub use file::{File, PLACE};
+pub use limits::{Limit, Limits, MOST_WORDS, Mistake};
 use signbox_exchanges::{Binds, Class, Endpoint, Exchange, Fit, Parts};
 
 /// What a key may be used for; fixed in its record.
@@ -54,6 +63,11 @@ impl Grants {
             .map(|(_, word)| word)
     }
 
+    /// What is among both.
+    pub(crate) fn both(self, other: Grants) -> Grants {
+        Grants(self.0 & other.0)
+    }
+
     const fn with(self, bit: usize) -> Grants {
         Grants(self.0 | 1 << bit)
     }
@@ -92,6 +106,8 @@ pub enum Rule {
     /// At another endpoint, whose class is not granted, the same signature would be good: it does not cover
     /// the path, or nothing says where the path ends.
     FitsUngranted(Fit),
+    /// A limit is broken.
+    Limited(Breach),
 }
 
 impl Rule {
@@ -103,12 +119,18 @@ impl Rule {
             Rule::UnknownEndpoint => "unknown-endpoint",
             Rule::ClassNotGranted(_) => "class-not-granted",
             Rule::FitsUngranted(_) => "fits-ungranted",
+            Rule::Limited(breach) => breach.broken.name(),
         }
     }
 
     /// Whether the request may be signed.
     pub fn permits(&self) -> bool {
         matches!(self, Rule::Granted | Rule::UnknownGranted)
+    }
+
+    /// Whether the same request may be signed a little later.
+    pub fn passes(&self) -> bool {
+        matches!(self, Rule::Limited(breach) if breach.broken == Broken::OverRate)
     }
 }
 
@@ -165,16 +187,27 @@ impl fmt::Display for Explained<'_> {
                     _ => "the path",
                 }
             )?,
+            Rule::Limited(breach) => {
+                write!(f, "the limits of '{key}' refuse {method} {path}: {}", breach.said())?
+            }
         }
         write!(f, " (rule {})", decision.rule.name())
     }
 }
 
-/// Decides whether a key with `grants` may sign a request.
+/// Decides whether a key with `grants` and the limits of `bounds` may sign a request.
 ///
 /// Fails when the request could be read in two ways: a parameter that stands twice, or one that the
 /// exchange, whose signature does not cover the path, might cut differently.
-pub fn decide(exchange: &Exchange, parts: &Parts<'_>, grants: Grants) -> Result<Decision, &'static str> {
+pub fn decide(
+    exchange: &Exchange,
+    parts: &Parts<'_>,
+    grants: Grants,
+    bounds: &[Bound],
+    facts: &Facts<'_>,
+    work: &mut Work,
+) -> Result<Decision, &'static str> {
+    let grants = narrowed(grants, bounds);
     exchange.check_body(parts)?;
     let endpoint = exchange.endpoint(parts);
     if parts.repeated(endpoint.map_or(&[], |endpoint| endpoint.repeats.items())).is_some() {
@@ -190,10 +223,19 @@ pub fn decide(exchange: &Exchange, parts: &Parts<'_>, grants: Grants) -> Result<
     let signed = !endpoint.is_some_and(|endpoint| endpoint.key_only);
     let elsewhere = exchange.fits_elsewhere(parts, endpoint, |class| signed && !grants.has(class))?;
     let rule = match elsewhere {
-        Some(fit) if granted.permits() => Rule::FitsUngranted(fit),
-        _ => granted,
+        _ if !granted.permits() => granted,
+        Some(fit) => Rule::FitsUngranted(fit),
+        None if bounds.iter().all(|bound| bound.limits.is_empty()) => granted,
+        None => {
+            bounds::breach(exchange, parts, endpoint, bounds, facts, work)?.map_or(granted, Rule::Limited)
+        }
     };
     Ok(Decision { endpoint, rule })
+}
+
+/// What is left of grants.
+pub fn narrowed(grants: Grants, bounds: &[Bound]) -> Grants {
+    bounds.iter().fold(grants, |grants, bound| bound.limits.narrow(grants))
 }
 
 // What each exchange signs and refuses stands in its requests.json, and tests/policy/ runs it.
@@ -215,7 +257,8 @@ mod tests {
         let mut scratch = Scratch::default();
         let request = Request { method, url, headers: &[], body };
         let parts = Parts::of(exchange, &request, &mut scratch)?;
-        decide(exchange, &parts, grants).map(|decision| decision.rule.name())
+        decide(exchange, &parts, grants, &[], &Facts::default(), &mut Work::default())
+            .map(|decision| decision.rule.name())
     }
 
     const USUAL: &str = "read trade cancel";
@@ -273,7 +316,8 @@ mod tests {
         let url = "/api/v3/account?coin=BTC&address=bc1q&amount=1";
         let request = Request { method: "GET", url, headers: &[], body: None };
         let parts = Parts::of(exchange, &request, &mut scratch).unwrap();
-        let decision = decide(exchange, &parts, Grants::DEFAULT).unwrap();
+        let decision =
+            decide(exchange, &parts, Grants::DEFAULT, &[], &Facts::default(), &mut Work::default()).unwrap();
         let text = decision.explained("binance/main", exchange, &parts).to_string();
         for part in
             ["'withdraw' is not granted to 'binance/main'", "does not sign the path", "(rule fits-ungranted)"]

@@ -1,6 +1,7 @@
 //! A key's payload while lines are answered: read when a line first needs it, wiped with the batch.
 
 use super::keys::Slot;
+use crate::policy::{Bound, Mistake};
 use crate::protocol::Code;
 use crate::record::Record;
 use signbox_exchanges::Keyed;
@@ -27,6 +28,8 @@ pub(super) enum Trouble<'a> {
     Key(&'a str, keyring::Error),
     /// The payload is not a record.
     Record(&'a str, &'static str),
+    /// A limit in the record is mistaken.
+    Limits(&'a str, Mistake),
     /// The record does not name this user.
     User(&'a str, u32),
 }
@@ -37,7 +40,7 @@ impl Trouble<'_> {
             Trouble::Key(_, keyring::Error::NoSuchKey(_)) => Code::NoSuchKey,
             Trouble::Key(_, keyring::Error::Expired(_)) => Code::Expired,
             Trouble::Key(_, keyring::Error::Revoked(_)) => Code::Revoked,
-            Trouble::Key(..) | Trouble::Record(..) => Code::Unavailable,
+            Trouble::Key(..) | Trouble::Record(..) | Trouble::Limits(..) => Code::Unavailable,
             Trouble::User(..) => Code::Denied,
         }
     }
@@ -57,6 +60,9 @@ impl fmt::Display for Trouble<'_> {
             }
             Trouble::Key(handle, error) => write!(f, "'{handle}' cannot be read: {error}"),
             Trouble::Record(handle, wrong) => write!(f, "'{handle}' cannot be used: {wrong}; add it again"),
+            Trouble::Limits(handle, mistake) => {
+                write!(f, "'{handle}' cannot be used: in its record, {mistake}; add it again")
+            }
             Trouble::User(handle, uid) => {
                 write!(f, "user {uid} is not among the users of '{handle}' (rule user-not-named)")
             }
@@ -70,19 +76,24 @@ impl<'page> Held<'page> {
         Held { secret: Secret::empty(page), of: None, keyed: Keyed::default(), deep, now_ns: now_ns() }
     }
 
-    /// The record of a key, read from the kernel unless an earlier line of this batch did.
+    /// The record of a key, read from the kernel unless an earlier line of this batch did. Its limits are the first of
+    /// `bounds`.
     pub(super) fn record<'a>(
         &mut self,
         at: usize,
         slot: &'a Slot,
         uid: u32,
         names: &mut Names,
+        bounds: &mut [Bound],
     ) -> Result<&Record, Trouble<'a>> {
         if self.of.as_ref().is_none_or(|(held, _)| *held != at) {
             (self.of, self.keyed) = (None, Keyed::default());
             self.secret.read(slot.key).map_err(|error| Trouble::Key(&slot.handle, error))?;
             let record = Record::parse(self.secret.expose_mut(), names);
             let record = record.map_err(|wrong| Trouble::Record(&slot.handle, wrong))?;
+            let limits = record.limits(self.secret.expose());
+            let read = bounds.first_mut().map_or(Ok(()), |own| own.limits.set_all(limits, names));
+            read.map_err(|mistake| Trouble::Limits(&slot.handle, mistake))?;
             if slot.mode == "group" && record.users().is_empty() {
                 return Err(Trouble::Record(&slot.handle, "a group key's record must name its users"));
             }

@@ -1,5 +1,6 @@
 //! `signbox add`: puts a secret into the kernel, from the terminal or a descriptor, by way of locked memory alone.
 
+mod limits;
 mod payload;
 mod plan;
 mod source;
@@ -118,6 +119,9 @@ fn tell(plan: &Plan<'_>, key: Key, before: Option<&Entry>, left: Option<u32>) ->
         }
     };
     remark(&format!("{done}\n  may          {}", plan.grants_in_words()));
+    for (limit, text) in plan.limits.texts() {
+        remark(&format!("  limit        {limit} = {text}"));
+    }
     let kept = match (plan.timeout, left) {
         (Some(seconds), _) => format!("for {}, and not beyond {}", keys::time(seconds), plan.home.end()),
         (None, Some(seconds)) => format!("for {}, as before (see 'signbox timeout')", keys::time(seconds)),

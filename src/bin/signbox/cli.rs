@@ -84,6 +84,8 @@ Examples:
   signbox add okx/main --key a1b2-c3 --timeout 8h            asks for secret and passphrase; gone after 8 hours
   signbox add kraken/main --secret-fd 3 3< secret.txt        no terminal; the file's first line is the secret
   signbox add binance/ed --key vmPU --secret-fd 3 3< key.pem a private key: Ed25519, RSA or P-256, as the exchange takes
+  signbox add binance/mm --key vmPU --limit 'symbols=BTCUSDT' --limit 'notional=1000' --limit 'rate=10/s'
+                                                             orders within limits alone
   sudo signbox add binance/main --key vmPU --users alice     a group key: alice's bots sign, none can read it
 
 Next to keyctl: 'keyctl padd user signbox:binance:main @s < secret.txt' stores a bare secret, which may read,
@@ -142,6 +144,9 @@ pub(crate) struct Keep {
     /// What the key may be used for: read, trade, cancel, transfer, withdraw, admin, unknown, raw, login
     #[arg(long, value_name = "GRANT", num_args = 1.., value_delimiter = ',', default_values = ["read", "trade", "cancel"])]
     pub(crate) allow: Vec<String>,
+    /// A limit on what is signed, see signbox-policy(5): 'symbols=BTCUSDT', 'notional=1000'; may be given more than once
+    #[arg(long, value_name = "NAME=TEXT")]
+    pub(crate) limit: Vec<String>,
     /// Forget the key after this long: 90s, 30m, 8h, 7d
     #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
     pub(crate) timeout: Option<u32>,
@@ -279,6 +284,9 @@ pub(crate) struct Request {
     /// The body, as it is sent
     #[arg(long, short = 'd', value_name = "TEXT", requires = "method")]
     pub(crate) body: Option<String>,
+    /// The market's price, for limits that need one: a number, or 'BTCUSDT:64000 ETHUSDT:3400'
+    #[arg(long, value_name = "PRICE")]
+    pub(crate) reference: Option<String>,
     #[command(flatten)]
     pub(crate) signer: SignerOptions,
 }

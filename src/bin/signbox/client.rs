@@ -40,20 +40,22 @@ impl Client {
         key: Option<&str>,
         request: Option<&Value>,
     ) -> Result<Value, Error> {
-        self.ask_as_written(op, key, request.map(Value::to_string).as_deref())
+        self.ask_as_written(op, key, request.map(Value::to_string).as_deref(), None)
     }
 
-    /// As [`Client::ask`], with the request as JSON text in one line: what is odd about it is for the signer to see.
+    /// As [`Client::ask`], with a reference where one is stated, and with the request as JSON text in one line: what is odd about it is for the signer to see.
     pub(crate) fn ask_as_written(
         &mut self,
         op: &str,
         key: Option<&str>,
         request: Option<&str>,
+        reference: Option<&str>,
     ) -> Result<Value, Error> {
         self.asked += 1;
         let mut line = format!("{{\"v\":1,\"id\":{},\"op\":{}", self.asked, json!(op));
+        let string = |text: Option<&str>| text.map(|text| json!(text).to_string());
         for (name, text) in
-            [("key", key.map(|key| json!(key).to_string())), ("request", request.map(str::to_owned))]
+            [("key", string(key)), ("reference", string(reference)), ("request", request.map(str::to_owned))]
         {
             line.extend(text.map(|text| format!(",\"{name}\":{text}")));
         }

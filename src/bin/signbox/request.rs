@@ -15,7 +15,7 @@ pub(crate) fn ask(op: &str, args: &Request) -> Result<Value, Error> {
         _ => from_standard_input()?,
     };
     let mut client = Client::start(std::slice::from_ref(&args.handle), &args.signer)?;
-    client.ask_as_written(op, Some(&args.handle), Some(&request))
+    client.ask_as_written(op, Some(&args.handle), Some(&request), args.reference.as_deref())
 }
 
 fn from_arguments(method: &str, url: &str, args: &Request) -> Result<String, Error> {

@@ -74,6 +74,14 @@ fn as_text(handle: &Handle<'_>, entries: &[Entry], told: &Result<Value, String>)
             }
             let words: Vec<_> = words(&key["allow"]).collect();
             line("may", &if words.is_empty() { "nothing".to_owned() } else { words.join(" ") });
+            for limit in key["limits"].as_array().into_iter().flatten() {
+                let part = |name: &str| limit[name].as_str().unwrap_or("?");
+                let place = match part("place") {
+                    "record" => String::new(),
+                    place => format!("  ({place})"),
+                };
+                line("limit", &format!("{} = {}{place}", part("name"), part("text")));
+            }
             line("mode", key["mode"].as_str().unwrap_or("?"));
         }
         Err(why) => line("may", &format!("not known: {why}")),
@@ -92,6 +100,7 @@ fn as_json(handle: &Handle<'_>, entries: &[Entry], told: &Result<Value, String>)
         "exchange": handle.exchange.id.text(),
         "places": entries.iter().map(keys::to_json).collect::<Vec<_>>(),
         "allow": told["allow"],
+        "limits": told["limits"].as_array().cloned().unwrap_or_default(),
         "mode": told["mode"],
         "binds": handle.exchange.binds.names().collect::<Vec<_>>(),
         "error": error,

@@ -3,6 +3,7 @@
 use super::plan::{Home, Plan};
 use super::source::Secrets;
 use crate::error::Error;
+use signbox::policy::{Limit, Limits};
 use signbox::record::Record;
 use signbox_exchanges::Skew;
 use signbox_exchanges::json::Names;
@@ -39,11 +40,31 @@ pub(super) fn write(plan: &Plan<'_>, secrets: &Secrets<'_>, page: &mut [u8]) -> 
         Some(Skew::Off) => out.put(b",\"skew\":\"off\""),
         None => {}
     }
+    put_limits(plan, &mut out);
     out.put(b"}");
     if out.full {
-        Err(Error::new("secret, passphrase and API key are too long together"))
+        Err(Error::new("secret, passphrase, API key and limits are too long together"))
     } else {
         Ok(out.length)
+    }
+}
+
+fn put_limits(plan: &Plan<'_>, out: &mut Out<'_>) {
+    let texts: Vec<_> = plan.limits.texts().collect();
+    let mut put = false;
+    for limit in Limit::ALL.into_iter().filter(|limit| plan.limits.has(*limit)) {
+        out.put(if put { b"," } else { b",\"limits\":{" });
+        put = true;
+        out.string(limit.name().as_bytes());
+        out.put(b":[");
+        for (at, (_, text)) in texts.iter().filter(|(known, _)| *known == limit).enumerate() {
+            out.put(if at > 0 { b"," } else { b"" });
+            out.string(text.as_bytes());
+        }
+        out.put(b"]");
+    }
+    if put {
+        out.put(b"}");
     }
 }
 
@@ -56,7 +77,15 @@ pub(super) fn check(
 ) -> Result<(), Error> {
     let record = Record::parse(copy, names).map_err(Error::new)?;
     let read = record.credentials(copy);
-    let same = read.secret == secrets.secret
+    let mut limits = Limits::default();
+    limits.set_all(record.limits(copy), names).map_err(Error::new)?;
+    let sorted = |limits: &Limits| {
+        let mut texts: Vec<_> = limits.texts().map(|(limit, text)| (limit, text.to_owned())).collect();
+        texts.sort();
+        texts
+    };
+    let same = sorted(&limits) == sorted(&plan.limits)
+        && read.secret == secrets.secret
         && read.passphrase.map(str::as_bytes) == secrets.passphrase
         && read.key == plan.key.or(secrets.key)
         && read.uid == plan.uid
@@ -114,6 +143,14 @@ mod tests {
     use crate::keys::Handle;
     use signbox::policy::Grants;
 
+    fn limits() -> Limits {
+        let mut limits = Limits::default();
+        for (name, text) in [("symbols", "BTC-USDT"), ("band", "2%"), ("symbols", "ETH*")] {
+            limits.set(name, text).unwrap();
+        }
+        limits
+    }
+
     fn plan(home: Home) -> Plan<'static> {
         Plan {
             handle: Handle::parse("okx/main").unwrap(),
@@ -121,6 +158,7 @@ mod tests {
             uid: Some("77001"),
             passphrase: true,
             grants: Grants::DEFAULT,
+            limits: limits(),
             skew: Some(Skew::Seconds(5)),
             timeout: None,
             home,
@@ -146,6 +184,6 @@ mod tests {
     fn a_record_that_does_not_fit_is_refused() {
         let secrets = Secrets { secret: &[b's'; 400], passphrase: None, key: None };
         let plan = plan(Home::Keyring(signbox_keyring::Keyring::Session));
-        assert!(write(&plan, &secrets, &mut [0; 420]).is_err());
+        assert!(write(&plan, &secrets, &mut [0; 490]).is_err());
     }
 }

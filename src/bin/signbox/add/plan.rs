@@ -1,11 +1,12 @@
 //! Everything about a new key that is known, and can be wrong, before the secret is asked for.
 
+use super::limits;
 use crate::cli::{Keep, Ring};
 use crate::error::Error;
 use crate::keys::{self, Handle};
 use crate::output::remark;
 use nix::unistd::{Group, Uid, User};
-use signbox::policy::Grants;
+use signbox::policy::{Grants, Limits};
 use signbox_exchanges::{Class, Skew};
 use signbox_keyring::{Entry, Keyring, Place, session};
 use std::fmt;
@@ -18,6 +19,7 @@ pub(crate) struct Plan<'a> {
     pub(super) uid: Option<&'a str>,
     pub(super) passphrase: bool,
     pub(super) grants: Grants,
+    pub(super) limits: Limits,
     pub(super) skew: Option<Skew>,
     pub(super) timeout: Option<u32>,
     pub(super) home: Home,
@@ -42,6 +44,7 @@ impl<'a> Plan<'a> {
             uid: args.uid.as_deref().map(|uid| plain("uid", uid)).transpose()?,
             passphrase,
             grants: grants(&args.allow)?,
+            limits: limits::read(&args.limit, handle.exchange)?,
             skew: args.skew.as_deref().map(skew).transpose()?,
             timeout: args.timeout,
             home: if args.users.is_empty() {
@@ -77,6 +80,7 @@ impl<'a> Plan<'a> {
                 dangerous().collect::<Vec<_>>().join(", ")
             ));
         }
+        limits::warn(&self.limits, exchange);
         if let Some(why) = exchange.historical {
             remark(&format!("remark: {} is only here for its history: {why}", exchange.id));
         }

@@ -1,0 +1,702 @@
+//! One request against the limits of its key: the first that it breaks, or what it will count for.
+
+use super::counts::Counts;
+use super::limits::{Limit, Limits, MOST_SAID};
+use super::orders::{self, Decimal, Does, Order, OrderKind, decimal};
+use core::fmt::{self, Write as _};
+use signbox_exchanges::{Class, Endpoint, Exchange, OrderScratch, Parts};
+
+/// The limits of one source, and what was counted under them.
+#[derive(Debug, Default)]
+pub struct Bound {
+    /// The limits.
+    pub limits: Limits,
+    /// Where they stand, if not in the record.
+    pub place: Option<String>,
+    counts: Counts,
+}
+
+/// What a decision knows besides the request and the key.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts<'a> {
+    /// The time, in nanoseconds since 1970.
+    pub now_ns: u64,
+    /// The price that the request states as the market's: a number, or `SYMBOL:NUMBER` words.
+    pub reference: Option<&'a str>,
+}
+
+/// What deciding needs; kept by the caller so that it does not allocate. The default is without room, for keys without limits.
+#[derive(Debug, Default)]
+pub struct Work {
+    orders: Option<OrderScratch>,
+    pending: Vec<Pending>,
+}
+
+/// What a request adds to a sum if it is signed.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    bound: usize,
+    key: u64,
+    amount: Decimal,
+}
+
+/// The rule that a limit refuses by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The host is not listed.
+    HostNotListed,
+    /// An order is for a symbol that is not listed.
+    SymbolNotListed,
+    /// An order has a side that is not listed.
+    SideNotListed,
+    /// An order has a type that is not listed.
+    TypeNotListed,
+    /// An order is for more than the largest quantity.
+    OverQuantity,
+    /// An order is for more than the largest price times quantity.
+    OverNotional,
+    /// A price is too far from the reference, or there is no reference.
+    OutOfBand,
+    /// The orders of the day would be for more than they may together.
+    OverDay,
+    /// Too many requests in too short a time.
+    OverRate,
+    /// The key is not used at this time of the week.
+    OutsideHours,
+    /// The key is not used any more.
+    AfterUntil,
+    /// A withdrawal is for an address that is not listed.
+    AddressNotListed,
+    /// The withdrawals of the day would be more than they may be together.
+    OverWithdrawDay,
+    /// There are limits on what the request says, and the catalogue does not know where it says it, or it does not.
+    UnreadableOrder,
+    /// The signature does not cover what the limit is on.
+    NotEnforceable,
+    /// The signature would also be good where limits are, and was not asked for there.
+    FitsLimited,
+}
+
+impl Broken {
+    /// Every rule.
+    pub const ALL: [Broken; 16] = [
+        Broken::HostNotListed,
+        Broken::SymbolNotListed,
+        Broken::SideNotListed,
+        Broken::TypeNotListed,
+        Broken::OverQuantity,
+        Broken::OverNotional,
+        Broken::OutOfBand,
+        Broken::OverDay,
+        Broken::OverRate,
+        Broken::OutsideHours,
+        Broken::AfterUntil,
+        Broken::AddressNotListed,
+        Broken::OverWithdrawDay,
+        Broken::UnreadableOrder,
+        Broken::NotEnforceable,
+        Broken::FitsLimited,
+    ];
+
+    /// The rule's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Broken::HostNotListed => "host-not-listed",
+            Broken::SymbolNotListed => "symbol-not-listed",
+            Broken::SideNotListed => "side-not-listed",
+            Broken::TypeNotListed => "type-not-listed",
+            Broken::OverQuantity => "over-quantity",
+            Broken::OverNotional => "over-notional",
+            Broken::OutOfBand => "out-of-band",
+            Broken::OverDay => "over-day",
+            Broken::OverRate => "over-rate",
+            Broken::OutsideHours => "outside-hours",
+            Broken::AfterUntil => "after-until",
+            Broken::AddressNotListed => "address-not-listed",
+            Broken::OverWithdrawDay => "over-withdraw-day",
+            Broken::UnreadableOrder => "unreadable-order",
+            Broken::NotEnforceable => "not-enforceable",
+            Broken::FitsLimited => "fits-limited",
+        }
+    }
+}
+
+/// A limit that a request breaks, and how.
+#[derive(Clone, Copy)]
+pub struct Breach {
+    /// The rule.
+    pub broken: Broken,
+    said: [u8; LONGEST_SAID],
+    len: usize,
+}
+
+impl Breach {
+    fn new(broken: Broken, said: fmt::Arguments<'_>) -> Breach {
+        let mut breach = Breach { broken, said: [0; LONGEST_SAID], len: 0 };
+        // What is too long ends where it is too long.
+        let _ = breach.write_fmt(said);
+        breach
+    }
+
+    /// The limit and the number or word that breaks it, for a person.
+    pub fn said(&self) -> &str {
+        core::str::from_utf8(&self.said[..self.len]).unwrap_or("")
+    }
+}
+
+impl fmt::Write for Breach {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut room = text.len().min(LONGEST_SAID - self.len);
+        while !text.is_char_boundary(room) {
+            room -= 1;
+        }
+        self.said[self.len..self.len + room].copy_from_slice(&text.as_bytes()[..room]);
+        self.len += room;
+        if room == text.len() { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+impl fmt::Debug for Breach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.broken.name(), self.said())
+    }
+}
+
+impl Work {
+    /// With all the room that there can be need for.
+    pub fn new() -> Work {
+        Work { orders: Some(OrderScratch::default()), pending: Vec::with_capacity(MOST_PENDING) }
+    }
+}
+
+/// The first limit that a request breaks. Fails if its reference cannot be read.
+pub(super) fn breach(
+    exchange: &Exchange,
+    parts: &Parts<'_>,
+    endpoint: Option<&Endpoint>,
+    bounds: &[Bound],
+    facts: &Facts<'_>,
+    work: &mut Work,
+) -> Result<Option<Breach>, &'static str> {
+    work.pending.clear();
+    if let Some(text) = facts.reference {
+        check_reference(text)?;
+    }
+    let asked = Asked { exchange, parts, endpoint, bounds, facts };
+    let found = asked.where_and_when().or_else(|| asked.enforceable()).or_else(|| asked.orders(work));
+    if found.is_some() {
+        return Ok(found);
+    }
+    Ok(asked.elsewhere()?.or_else(|| asked.rates()))
+}
+
+/// To be called before a decision: what is owed to a rate is never more than all of it, even if the clock was put back or the
+/// rate was another one.
+pub fn settle(bounds: &mut [Bound], now_ns: u64) {
+    for Bound { limits, counts, .. } in bounds {
+        counts.settle(limits.rates(), now_ns);
+    }
+}
+
+/// Counts a request whose signature leaves.
+pub fn count(bounds: &mut [Bound], endpoint: Option<&Endpoint>, facts: &Facts<'_>, work: &Work) {
+    for pending in &work.pending {
+        if let Some(bound) = bounds.get_mut(pending.bound) {
+            bound.counts.add(pending.key, pending.amount, facts.now_ns);
+        }
+    }
+    let class = endpoint.map(|endpoint| endpoint.class);
+    for bound in bounds {
+        for (at, rate) in bound.limits.rates().iter().enumerate().filter(|(_, rate)| rate.counts(class)) {
+            bound.counts.count(at, rate, facts.now_ns);
+        }
+    }
+}
+
+/// A request, and what holds it.
+struct Asked<'a> {
+    exchange: &'a Exchange,
+    parts: &'a Parts<'a>,
+    endpoint: Option<&'a Endpoint>,
+    bounds: &'a [Bound],
+    facts: &'a Facts<'a>,
+}
+
+impl Asked<'_> {
+    fn class(&self) -> Option<Class> {
+        self.endpoint.map(|endpoint| endpoint.class)
+    }
+
+    /// Whether its signature is sent: what carries the key alone gives nobody a signature.
+    fn signed(&self) -> bool {
+        self.endpoint.is_none_or(|endpoint| !endpoint.key_only)
+    }
+
+    fn where_and_when(&self) -> Option<Breach> {
+        let now_ns = self.facts.now_ns;
+        self.bounds.iter().find_map(|bound| {
+            let limits = &bound.limits;
+            let host = self.parts.host(self.exchange);
+            if limits.has(Limit::Hosts) && !limits.lists_host(host) {
+                return bound.breach(Broken::HostNotListed, format_args!("the host {host} is not listed"));
+            }
+            if limits.has(Limit::Until) && now_ns >= limits.until_ns() {
+                return bound.breach(Broken::AfterUntil, format_args!("the key's last day is over"));
+            }
+            let outside = !limits.hours().iter().any(|hours| hours.hold(now_ns));
+            // An order can always be taken back.
+            if limits.has(Limit::Hours) && outside && self.class() != Some(Class::Cancel) {
+                return bound.breach(Broken::OutsideHours, format_args!("the key is not used at this time"));
+            }
+            None
+        })
+    }
+
+    /// Whether what is limited is what is signed.
+    fn enforceable(&self) -> Option<Breach> {
+        if !self.signed() {
+            return None;
+        }
+        let nothing = self.exchange.signs_nothing();
+        let does = self.class().and_then(orders::does);
+        self.bounds.iter().find_map(|bound| {
+            let limits = &bound.limits;
+            let about_what = |limit: &Limit| match limit {
+                Limit::RateOf(_) => nothing,
+                _ if nothing => limit.does().is_some(),
+                _ => does.is_some() && limit.does() == does,
+            };
+            let seen = |limit: Limit| {
+                let endpoint = self.endpoint.filter(|endpoint| !endpoint.orders.is_empty());
+                !nothing
+                    && endpoint
+                        .is_none_or(|endpoint| orders::seen(self.exchange, self.parts, endpoint, limit))
+            };
+            let limit =
+                limits.there().filter(about_what).find(|limit| !limits.accepts(*limit) && !seen(*limit))?;
+            bound.breach(
+                Broken::NotEnforceable,
+                format_args!("'{limit}' is limited, and {} does not sign what it is on", self.exchange.id),
+            )
+        })
+    }
+
+    /// Whether the signature would be good at an endpoint that has limits of its own, which nobody has looked at.
+    fn elsewhere(&self) -> Result<Option<Breach>, &'static str> {
+        if !self.signed() || self.exchange.signs_nothing() {
+            return Ok(None);
+        }
+        let own = self.class();
+        let orders_limited = |class: Class| {
+            let does = orders::does(class);
+            does.is_some_and(|does| self.bounds.iter().any(|bound| bound.limits.limits(does)))
+        };
+        let rate_limited =
+            |class: Class| self.bounds.iter().any(|bound| bound.limits.has(Limit::RateOf(class)));
+        let limited = |class: Class| orders_limited(class) || own != Some(class) && rate_limited(class);
+        if !Class::ALL.into_iter().any(limited) {
+            return Ok(None);
+        }
+        // What is looked at here was looked at for there.
+        let looked_at = |class: Class, name: &str| {
+            self.endpoint.is_some_and(|endpoint| endpoint.class == class && orders::reads(endpoint, name))
+        };
+        let fit = self.exchange.fits_unread(self.parts, self.endpoint, limited, looked_at)?;
+        Ok(fit.map(|fit| {
+            Breach::new(
+                Broken::FitsLimited,
+                format_args!(
+                    "there are limits on '{}', and a signature over these parameters would also be good for {fit}, for which \
+                     nobody has asked",
+                    fit.class
+                ),
+            )
+        }))
+    }
+
+    /// What the orders or withdrawals say.
+    fn orders(&self, work: &mut Work) -> Option<Breach> {
+        let limited = |does: Does| self.bounds.iter().find(|bound| bound.limits.limits(does));
+        let unreadable = |bound: &Bound, why: &str| {
+            let why = format_args!("there are limits on what it says, and {why}");
+            bound.breach(Broken::UnreadableOrder, why)
+        };
+        let Some(endpoint) = self.endpoint else {
+            let bound = limited(Does::Place).or_else(|| limited(Does::Withdraw))?;
+            return unreadable(bound, "the catalogue does not know the endpoint");
+        };
+        let bound = limited(orders::does(endpoint.class)?)?;
+        let Work { orders: Some(scratch), pending } = work else {
+            return unreadable(bound, "there is no room to read it");
+        };
+        if endpoint.orders.is_empty() {
+            return unreadable(bound, "the catalogue cannot read the orders of this endpoint");
+        }
+        let (mut found, mut count) = (None, 0);
+        let read = self.exchange.orders(self.parts, endpoint, scratch, &mut |order| {
+            count += 1;
+            found = self.bounds.iter().enumerate().find_map(|(at, bound)| {
+                let check = Check { bound, at, facts: self.facts, pending: &mut *pending };
+                check.order(order).err()
+            });
+            if found.is_some() { Err("") } else { Ok(()) }
+        });
+        match read {
+            _ if found.is_some() => found,
+            Err(why) => unreadable(bound, why),
+            Ok(()) if count == 0 => unreadable(bound, "there is no order in it"),
+            Ok(()) => None,
+        }
+    }
+
+    fn rates(&self) -> Option<Breach> {
+        self.bounds.iter().find_map(|bound| {
+            let rates = bound.limits.rates().iter().enumerate();
+            let waits = rates
+                .filter(|(_, rate)| rate.counts(self.class()))
+                .filter_map(|(at, rate)| Some((bound.counts.wait_ns(at, rate, self.facts.now_ns)?, rate)));
+            let (wait, rate) = waits.max_by_key(|(wait, _)| *wait)?;
+            let ms = wait.div_ceil(1_000_000);
+            bound.breach(
+                Broken::OverRate,
+                format_args!(
+                    "more than {}/{}{}{}; wait {}.{:03} s",
+                    rate.count,
+                    rate.unit,
+                    if rate.class.is_some() { " of class " } else { "" },
+                    rate.class.map_or("", Class::word),
+                    ms / 1_000,
+                    ms % 1_000
+                ),
+            )
+        })
+    }
+}
+
+impl Bound {
+    /// A source that is not the record, without limits as yet.
+    pub fn of(place: String) -> Bound {
+        Bound { place: Some(place), ..Bound::default() }
+    }
+
+    /// More than its limits take when they are listed, now or when a record has changed.
+    pub fn longest_list(&self) -> usize {
+        let place = self.place.as_ref().map_or(0, String::len);
+        // Each byte of a text may be one that is escaped.
+        MOST_SAID * (2 * place + 80) + 2 * self.limits.texts_len().max(crate::record::LONGEST)
+    }
+
+    /// A breach of one of these limits. An `Option` because all who find one look on otherwise.
+    fn breach(&self, broken: Broken, said: fmt::Arguments<'_>) -> Option<Breach> {
+        Some(self.breached(broken, said))
+    }
+
+    fn breached(&self, broken: Broken, said: fmt::Arguments<'_>) -> Breach {
+        match &self.place {
+            None => Breach::new(broken, said),
+            Some(place) => Breach::new(broken, format_args!("{said}, by {place}")),
+        }
+    }
+}
+
+/// One source of limits, and an order.
+struct Check<'a> {
+    bound: &'a Bound,
+    at: usize,
+    facts: &'a Facts<'a>,
+    pending: &'a mut Vec<Pending>,
+}
+
+impl Check<'_> {
+    fn order(mut self, order: &Order<'_>) -> Result<(), Breach> {
+        match order.does {
+            Does::Place | Does::Amend => self.placed(order),
+            Does::Withdraw => self.withdrawn(order),
+            Does::Transfer => Ok(()),
+        }
+    }
+
+    fn placed(&mut self, order: &Order<'_>) -> Result<(), Breach> {
+        let limits = &self.bound.limits;
+        // What an amendment does not say stays as it was.
+        let amends = order.does == Does::Amend;
+        let symbol = order.symbol.unwrap_or("");
+        if limits.has(Limit::Symbols) && !(amends && symbol.is_empty()) {
+            if symbol.is_empty() {
+                return self.unreadable("it says no symbol");
+            }
+            if !limits.lists_symbol(symbol) {
+                return self
+                    .refuse(Broken::SymbolNotListed, format_args!("the symbol {symbol} is not listed"));
+            }
+        }
+        if limits.has(Limit::Sides) {
+            match order.side {
+                Some(side) if limits.sides() & 1 << side as u8 == 0 => {
+                    let side = side.word();
+                    return self.refuse(Broken::SideNotListed, format_args!("the side {side} is not listed"));
+                }
+                None if !amends => return self.unreadable("it says no side"),
+                _ => {}
+            }
+        }
+        if limits.has(Limit::Types) {
+            match order.kind {
+                Some(kind) if limits.types() & 1 << kind as u8 == 0 => {
+                    let kind = kind.word();
+                    return self.refuse(Broken::TypeNotListed, format_args!("the type {kind} is not listed"));
+                }
+                None if !amends => return self.unreadable("it says no type"),
+                _ => {}
+            }
+        }
+        let sized = [Limit::Quantity, Limit::Notional, Limit::NotionalDay, Limit::Band];
+        if !sized.into_iter().any(|limit| limits.has(limit)) {
+            return Ok(());
+        }
+        let reference = self.facts.reference.and_then(|text| reference(text, order.symbol));
+        self.banded(order, reference)?;
+        let sized = [Limit::Quantity, Limit::Notional, Limit::NotionalDay];
+        if !sized.into_iter().any(|limit| limits.has(limit)) {
+            return Ok(());
+        }
+        // At some exchanges nothing means everything.
+        if order.quantity == Some(Decimal::ZERO) || order.quote == Some(Decimal::ZERO) {
+            return self.unreadable("an amount is zero");
+        }
+        if order.quantity.is_none() && order.quote.is_none() {
+            if amends && order.price.is_none() && order.stop.is_none() {
+                return Ok(());
+            }
+            // With a new price, the old quantity is worth another sum.
+            if !amends || limits.has(Limit::Notional) || limits.has(Limit::NotionalDay) {
+                return self.unreadable("it says no quantity");
+            }
+            return Ok(());
+        }
+        self.quantity(order, reference)?;
+        self.notional(order, reference)
+    }
+
+    fn banded(&self, order: &Order<'_>, reference: Option<Decimal>) -> Result<(), Breach> {
+        let Some(band) = self.bound.limits.band() else { return Ok(()) };
+        let Some(price) = order.price else {
+            return match order.kind {
+                Some(OrderKind::Limit) if order.does == Does::Place => self.unreadable("it says no price"),
+                _ => Ok(()),
+            };
+        };
+        let Some(reference) = reference else {
+            let why = "prices have to be near a reference, and the request states none";
+            return self.refuse(Broken::OutOfBand, format_args!("{why}"));
+        };
+        let within = || {
+            let hundred = decimal("100")?;
+            let (price, whole) = (price.checked_mul(hundred)?, reference.checked_mul(hundred)?);
+            let part = reference.checked_mul(*band)?;
+            Some(price <= whole.checked_add(part)? && whole <= price.checked_add(part)?)
+        };
+        if within() == Some(true) {
+            return Ok(());
+        }
+        let said = format_args!("the price {price} is more than {band}% from the reference {reference}");
+        self.refuse(Broken::OutOfBand, said)
+    }
+
+    fn quantity(&self, order: &Order<'_>, reference: Option<Decimal>) -> Result<(), Breach> {
+        let limits = &self.bound.limits;
+        if !limits.has(Limit::Quantity) {
+            return Ok(());
+        }
+        let symbol = order.symbol.unwrap_or("its symbol");
+        let Some(amount) = limits.amount(Limit::Quantity, order.symbol) else {
+            let said = format_args!("no quantity is listed for {symbol}");
+            return self.refuse(Broken::OverQuantity, said);
+        };
+        let most = amount.most;
+        if let Some(quantity) = order.quantity.filter(|quantity| *quantity > most) {
+            let said = format_args!("a quantity of {quantity} {symbol} is over {most}");
+            return self.refuse(Broken::OverQuantity, said);
+        }
+        let Some(quote) = order.quote else { return Ok(()) };
+        // The lower the price, the more that amount buys.
+        let price = match order.kind {
+            Some(OrderKind::Limit) => order.price,
+            _ => reference,
+        };
+        let Some(price) = price.filter(|price| *price > Decimal::ZERO) else {
+            return self.unreadable(
+                "it says an amount to spend, for which neither a price nor a reference gives a quantity",
+            );
+        };
+        if most.checked_mul(price).is_some_and(|worth| quote <= worth) {
+            return Ok(());
+        }
+        let said = format_args!("an amount of {quote} at {price} is a quantity of {symbol} over {most}");
+        self.refuse(Broken::OverQuantity, said)
+    }
+
+    fn notional(&mut self, order: &Order<'_>, reference: Option<Decimal>) -> Result<(), Breach> {
+        let limits = &self.bound.limits;
+        if !limits.has(Limit::Notional) && !limits.has(Limit::NotionalDay) {
+            return Ok(());
+        }
+        if order.contracts {
+            let said = format_args!("it counts contracts, and the request does not say what one is worth");
+            return self.refuse(Broken::NotEnforceable, said);
+        }
+        let by_quantity = match order.quantity {
+            None => None,
+            Some(quantity) => {
+                // An exchange takes no heed of the price of an order that has none.
+                let price = match order.kind {
+                    Some(OrderKind::Limit) => order.price.or(reference.filter(|_| order.does == Does::Amend)),
+                    Some(OrderKind::Market) => reference,
+                    _ => [order.price, order.stop, reference].into_iter().flatten().max(),
+                };
+                let Some(price) = price.filter(|price| !price.is_negative()) else {
+                    return self.unreadable("neither its price nor a stated reference says what it is worth");
+                };
+                if price == Decimal::ZERO {
+                    return self.unreadable("its price is zero");
+                }
+                Some(quantity.checked_mul(price))
+            }
+        };
+        let worth = match (by_quantity, order.quote) {
+            (Some(None), _) => None,
+            (Some(Some(worth)), quote) => Some(worth.max(quote.unwrap_or(worth))),
+            (None, quote) => quote,
+        };
+        let Some(worth) = worth else {
+            let said = format_args!("price times quantity is beyond all numbers");
+            return self.refuse(Broken::OverNotional, said);
+        };
+        let symbol = order.symbol.unwrap_or("its symbol");
+        if limits.has(Limit::Notional) {
+            match limits.amount(Limit::Notional, order.symbol) {
+                Some(amount) if worth <= amount.most => {}
+                Some(amount) => {
+                    let said = format_args!("{worth} for {symbol} in one order is over {}", amount.most);
+                    return self.refuse(Broken::OverNotional, said);
+                }
+                None => {
+                    let said = format_args!("no price times quantity is listed for {symbol}");
+                    return self.refuse(Broken::OverNotional, said);
+                }
+            }
+        }
+        if limits.has(Limit::NotionalDay) {
+            return self.sum(Limit::NotionalDay, Broken::OverDay, order.symbol, worth);
+        }
+        Ok(())
+    }
+
+    fn withdrawn(&mut self, order: &Order<'_>) -> Result<(), Breach> {
+        let limits = &self.bound.limits;
+        let Some(currency) = order.currency.filter(|currency| !currency.is_empty()) else {
+            return self.unreadable("it says no currency");
+        };
+        if limits.has(Limit::WithdrawTo) {
+            let Some(address) = order.address.filter(|address| !address.is_empty()) else {
+                return self.unreadable("it says no address");
+            };
+            let network = order.network.unwrap_or("");
+            let tag = order.tag.filter(|tag| !tag.is_empty());
+            let fits = limits.destinations().iter().any(|known| {
+                let known_network = limits.text(&known.network);
+                limits.text(&known.currency).eq_ignore_ascii_case(currency)
+                    && (known_network == "*" || known_network.eq_ignore_ascii_case(network))
+                    && limits.text(&known.address) == address
+                    && known.tag.as_ref().map(|tag| limits.text(tag)) == tag
+            });
+            if !fits {
+                let hash = if tag.is_some() { "#" } else { "" };
+                let said =
+                    format_args!("{currency}/{network}:{address}{hash}{} is not listed", tag.unwrap_or(""));
+                return self.refuse(Broken::AddressNotListed, said);
+            }
+        }
+        if limits.has(Limit::WithdrawDay) {
+            let Some(amount) = order.amount.filter(|amount| *amount > Decimal::ZERO) else {
+                return self.unreadable("it says no amount");
+            };
+            return self.sum(Limit::WithdrawDay, Broken::OverWithdrawDay, Some(currency), amount);
+        }
+        Ok(())
+    }
+
+    /// Holds what was counted today, what the request has asked for so far, and this amount against a limit for a day.
+    fn sum(&mut self, limit: Limit, broken: Broken, of: Option<&str>, amount: Decimal) -> Result<(), Breach> {
+        let name = of.unwrap_or("its symbol");
+        let Some(known) = self.bound.limits.amount(limit, of) else {
+            return self.refuse(broken, format_args!("no sum for a day is listed for {name}"));
+        };
+        // Symbols and currencies are different things, though they may have one name.
+        let key = if limit == Limit::NotionalDay { known.key } else { !known.key };
+        let Some(before) = self.bound.counts.sum(key, self.facts.now_ns) else {
+            return self.refuse(broken, format_args!("too many sums were counted today"));
+        };
+        let at = self.at;
+        let pending = self.pending.iter_mut().find(|pending| pending.bound == at && pending.key == key);
+        let own = pending.as_ref().map_or(Some(amount), |pending| pending.amount.checked_add(amount));
+        match own.and_then(|own| Some((own, own.checked_add(before)?))) {
+            Some((own, sum)) if sum <= known.most => {
+                if let Some(pending) = pending {
+                    pending.amount = own;
+                } else if self.pending.len() < self.pending.capacity() {
+                    self.pending.push(Pending { bound: at, key, amount });
+                } else {
+                    return self.refuse(broken, format_args!("too many sums in one request"));
+                }
+                Ok(())
+            }
+            _ => {
+                let most = known.most;
+                let said = format_args!("{amount} for {name}, after {before} today, is over {most} a day");
+                self.refuse(broken, said)
+            }
+        }
+    }
+
+    fn refuse(&self, broken: Broken, said: fmt::Arguments<'_>) -> Result<(), Breach> {
+        Err(self.bound.breached(broken, said))
+    }
+
+    fn unreadable(&self, why: &str) -> Result<(), Breach> {
+        self.refuse(Broken::UnreadableOrder, format_args!("there are limits on what it says, and {why}"))
+    }
+}
+
+/// Fails for a reference that is no number above zero, or no list of such for symbols.
+fn check_reference(text: &str) -> Result<(), &'static str> {
+    let mut words = text.split(' ').filter(|word| !word.is_empty()).peekable();
+    let number = |word: &str| {
+        let number = word.rsplit_once(':').map_or(word, |(_, number)| number);
+        decimal(number).is_some_and(|number| number > Decimal::ZERO)
+    };
+    if words.peek().is_some() && words.all(number) {
+        Ok(())
+    } else {
+        Err("'reference' is not a decimal number above zero, nor 'SYMBOL:NUMBER' words")
+    }
+}
+
+/// The reference for a symbol: the number that names it, else the bare one. The lowest or highest of several is not ours
+/// to choose, so the first counts.
+fn reference(text: &str, symbol: Option<&str>) -> Option<Decimal> {
+    let words = || text.split(' ').filter(|word| !word.is_empty());
+    let named = words().find_map(|word| {
+        let (of, number) = word.rsplit_once(':')?;
+        symbol.is_some_and(|symbol| of.eq_ignore_ascii_case(symbol)).then_some(number)
+    });
+    decimal(named.or_else(|| words().find(|word| !word.contains(':')))?)
+}
+
+const LONGEST_SAID: usize = 232;
+/// As many as one source can have words of one kind, for some sources.
+const MOST_PENDING: usize = 256;
+
+#[cfg(test)]
+#[path = "bounds/tests.rs"]
+mod tests;
