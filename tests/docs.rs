@@ -9,7 +9,7 @@ mod signer;
 
 use exchanges::{hold, page_parts, place as place_of, signable, unsignable, unsigned};
 use serde_json::Value;
-use signbox::policy::{Broken, Facts, Grants, Limit, Rule, Work, decide};
+use signbox::policy::{Bound, Broken, Facts, File, Grants, Limit, Rule, Work, decide};
 use signbox::protocol::Code;
 use signbox_exchanges::{
     Algorithm, Class, Clock, Credentials, Digest, Exchange, Keyed, Parts, Request, Scratch, Signed, Skew,
@@ -138,8 +138,71 @@ fn the_specification_lists_every_rule_and_no_other() {
         decided("binance", Grants::DEFAULT, "GET", "/api/v3/account?coin=A&address=B&amount=1", None),
     ];
     let mut known = words(rules.map(|rule| rule.name()));
+    known.extend(words(Broken::ALL.map(Broken::name)));
     known.insert("user-not-named".to_owned()); // decided by the record, before there is a request to look at
     assert_eq!(tags(between(&page, ".Ss Policy", ".Ss")), known);
+}
+
+#[test]
+fn the_page_of_the_policy_lists_every_limit_and_no_other() {
+    let page = page("signbox-policy.5");
+    assert_eq!(tags(between(&page, ".Ss Limits", ".Ss")), words(Limit::ALL.map(Limit::name)));
+}
+
+#[test]
+fn the_examples_of_the_policy_are_read_and_permit_what_they_show() {
+    let page = page("signbox-policy.5");
+    let examples = between(&page, ".Sh EXAMPLES", ".Sh");
+    let mut keys: Vec<(String, Grants, Bound)> = Vec::new();
+    let mut checked = 0;
+    for line in examples.lines().filter(|line| line.starts_with("signbox ")) {
+        // Words, and what stands between quotes is one.
+        let pieces = line.split('\'').enumerate();
+        let spaced =
+            pieces.map(|(at, piece)| if at % 2 == 1 { piece.replace(' ', "\0") } else { piece.to_owned() });
+        let all = spaced.collect::<String>();
+        let all: Vec<String> = all.split(' ').map(|word| word.replace('\0', " ")).collect();
+        let value = |name: &str| {
+            all.windows(2).filter(|pair| pair[0] == name).map(|pair| pair[1].as_str()).collect::<Vec<_>>()
+        };
+        match all[1].as_str() {
+            "add" => {
+                let mut bound = Bound::default();
+                for limit in value("--limit") {
+                    let (name, text) = limit.split_once('=').unwrap();
+                    bound.limits.set(name, text).unwrap_or_else(|mistake| panic!("{line}: {mistake}"));
+                }
+                let exchange = exchange(all[2].split('/').next().unwrap()).unwrap();
+                assert_eq!(bound.limits.unenforceable(exchange), None, "{line}");
+                let granted = value("--allow");
+                let grants = granted.iter().fold(Grants::NONE, |grants, word| grants.and(word).unwrap());
+                keys.push((all[2].clone(), if granted.is_empty() { Grants::DEFAULT } else { grants }, bound));
+            }
+            "check" => {
+                let (_, grants, bound) = keys.iter().find(|(handle, ..)| *handle == all[2]).unwrap();
+                let exchange = exchange(all[2].split('/').next().unwrap()).unwrap();
+                let mut scratch = Scratch::default();
+                let body = value("--body")[0];
+                let request = Request { method: &all[3], url: &all[4], headers: &[], body: Some(body) };
+                let parts = Parts::of(exchange, &request, &mut scratch).unwrap();
+                // A Sunday in 2026.
+                let facts = Facts {
+                    now_ns: 1_795_348_800_000_000_000,
+                    reference: value("--reference").first().copied(),
+                };
+                let bounds = std::slice::from_ref(bound);
+                let decided = decide(exchange, &parts, *grants, bounds, &facts, &mut Work::new()).unwrap();
+                assert!(decided.rule.permits(), "{line}: {:?}", decided.rule);
+                checked += 1;
+            }
+            other => panic!("signbox {other}"),
+        }
+    }
+    assert_eq!((keys.len(), checked), (4, 2));
+    let file =
+        examples.rsplit_once(".Bd -literal -offset indent\n").unwrap().1.split_once("\n.Ed").unwrap().0;
+    let file = File::parse(file).unwrap();
+    assert_eq!(["binance/trend", "kraken/tax", "okx/x"].map(|handle| file.bounds(handle).len()), [2, 2, 1]);
 }
 
 /// The rule that decides on a request.
@@ -382,5 +445,6 @@ fn the_bot_that_starts_its_own_signer_works() {
 }
 
 /// Every page.
-const PAGES: [&str; 4] = ["signbox.1", "signbox-signer.1", "signbox-protocol.7", "signbox-exchanges.7"];
+const PAGES: [&str; 5] =
+    ["signbox.1", "signbox-signer.1", "signbox-policy.5", "signbox-protocol.7", "signbox-exchanges.7"];
 const EXCHANGES: &str = "packaging/man/signbox-exchanges.7";

@@ -16,6 +16,15 @@ pub struct Fit {
     endpoint: Name,
 }
 
+/// What [`Exchange::fits_elsewhere`] has found.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Elsewhere {
+    /// An endpoint of a class that is not to be reached.
+    pub dangerous: Option<Fit>,
+    /// An endpoint whose parameters nobody has looked at.
+    pub limited: Option<Fit>,
+}
+
 impl fmt::Display for Fit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.method {
@@ -101,7 +110,12 @@ impl Exchange {
         all.unwrap_or(self.binds)
     }
 
-    /// Another endpoint, of a `dangerous` class, that a signature over this request would be good for.
+    /// Other endpoints that a signature over this request would be good for: one of a `dangerous` class, whatever is shown,
+    /// and one of a `limited` class for which the request does not show all that it would say there.
+    ///
+    /// Not dangerous is one whose parameters `endpoint` itself demands: whoever may use it can always have a signature over
+    /// them. A limited one is only passed over where `endpoint` is of its class and says of each of its parameters that it
+    /// demands it, or `looked_at` says that it was looked at on behalf of that class.
     ///
     /// Fails for a value that the exchange, whose signature does not cover the path, might cut in two.
     pub fn fits_elsewhere(
@@ -109,38 +123,51 @@ impl Exchange {
         parts: &Parts<'_>,
         endpoint: Option<&Endpoint>,
         dangerous: impl Fn(Class) -> bool,
-    ) -> Result<Option<Fit>, &'static str> {
+        limited: impl Fn(Class) -> bool,
+        looked_at: impl Fn(Class, &str) -> bool,
+    ) -> Result<Elsewhere, &'static str> {
+        let mut found = Elsewhere::default();
         let mut before: Option<&Scheme> = None;
         for (at, scheme) in self.schemes_of(parts) {
             // Most exchanges sign the same text with every kind of key.
             let same = |before: &Scheme| {
-                (before.message, before.binds, before.twin) == (scheme.message, scheme.binds, scheme.twin)
+                let text = |scheme: &Scheme| (scheme.message, scheme.binds, scheme.twin);
+                text(before) == text(scheme) && (scheme.binds.path || scheme.binds.query || scheme.binds.body)
             };
             if before.is_some_and(same) {
                 continue;
             }
             before = Some(scheme);
+            let fit = |shape: &Shape| Fit { class: shape.class, method: None, endpoint: shape.endpoint };
             if scheme.joined {
-                if let Some(fit) = self.cut_elsewhere(parts, &dangerous) {
-                    return Ok(Some(fit));
+                found.dangerous = found.dangerous.or_else(|| self.cut_elsewhere(parts, &dangerous));
+                found.limited = found.limited.or_else(|| self.cut_elsewhere(parts, &limited));
+            }
+            let present = match scheme.binds {
+                Binds { path: true, .. } if scheme.twin => self.shape_of_text(parts),
+                Binds { path: true, .. } => continue,
+                Binds { query: false, body: false, .. } => {
+                    // Nothing of the request is signed: it is good for whatever the same scheme signs.
+                    let reached = |shape: &&Shape| shape.schemes & 1 << at != 0 && dangerous(shape.class);
+                    found.dangerous =
+                        found.dangerous.or_else(|| self.shapes.items().iter().find(reached).map(fit));
+                    continue;
                 }
-            }
-            let found = if scheme.binds.path {
-                let present = scheme.twin.then(|| self.shape_of_text(parts));
-                present.and_then(|present| self.shape_within(&present, endpoint, &dangerous))
-            } else if scheme.binds.query || scheme.binds.body {
-                let present = self.shape_of(parts, scheme)?;
-                self.shape_within(&present, endpoint, &dangerous)
-            } else {
-                // Nothing of the request is signed: it is good for whatever the same scheme signs.
-                let reached = |shape: &&Shape| shape.schemes & 1 << at != 0 && dangerous(shape.class);
-                self.shapes.items().iter().find(reached)
+                _ => self.shape_of(parts, scheme)?,
             };
-            if let Some(shape) = found {
-                return Ok(Some(Fit { class: shape.class, method: None, endpoint: shape.endpoint }));
-            }
+            self.each_present(&present, |shape| {
+                if dangerous(shape.class) && !demanded(endpoint, shape) {
+                    found.dangerous.get_or_insert(fit(shape));
+                } else if found.limited.is_none()
+                    && limited(shape.class)
+                    && !self.shown(endpoint, shape, &looked_at)
+                {
+                    found.limited = Some(fit(shape));
+                }
+                found.dangerous.is_some()
+            });
         }
-        Ok(None)
+        Ok(found)
     }
 
     /// The parameters that the signed text of a request holds where another scheme, which does not cover the path, takes
@@ -167,45 +194,6 @@ impl Exchange {
         if list.len() < name.len() {
             self.mark(list, false, present);
         }
-    }
-
-    /// Another endpoint, of a `limited` class, that a signature over this request would be good for, though the request does
-    /// not show all that it would say there.
-    ///
-    /// As [`Exchange::fits_elsewhere`], but what `endpoint` itself demands is only passed over where its class is the same; and
-    /// so is what `looked_at` says was looked at on behalf of that class.
-    pub fn fits_unread(
-        &self,
-        parts: &Parts<'_>,
-        endpoint: Option<&Endpoint>,
-        limited: impl Fn(Class) -> bool,
-        looked_at: impl Fn(Class, &str) -> bool,
-    ) -> Result<Option<Fit>, &'static str> {
-        let own = endpoint.filter(|endpoint| !endpoint.orders.is_empty());
-        for (_, scheme) in self.schemes_of(parts) {
-            if let Some(fit) = scheme.joined.then(|| self.cut_elsewhere(parts, &limited)).flatten() {
-                return Ok(Some(fit));
-            }
-            let present = match (scheme.binds.path, scheme.twin) {
-                (true, false) => continue,
-                (true, true) => self.shape_of_text(parts),
-                (false, _) => self.shape_of(parts, scheme)?,
-            };
-            let shown = |shape: &Shape| {
-                let name = |bit: usize| self.shape_names.items()[bit].name;
-                let demanded =
-                    own.filter(|own| own.class == shape.class).map_or(NameSet::default(), |own| own.needs);
-                let known = |bit: usize| {
-                    demanded[bit / 64] >> (bit % 64) & 1 == 1 || looked_at(shape.class, &name(bit))
-                };
-                bits(&shape.needs).all(known)
-            };
-            let unread = |shape: &Shape| limited(shape.class) && !shown(shape);
-            if let Some(shape) = self.shape_present(&present, unread) {
-                return Ok(Some(Fit { class: shape.class, method: None, endpoint: shape.endpoint }));
-            }
-        }
-        Ok(None)
     }
 
     /// The parameters of a request as far as they can make it valid at a dangerous endpoint.
@@ -257,36 +245,40 @@ impl Exchange {
         Ok(present)
     }
 
-    /// Another endpoint of a `dangerous` class that a request with these parameters would be valid at.
-    ///
-    /// Not one whose parameters `endpoint` itself demands: whoever may use it can always have a
-    /// signature over them. A withdrawal must be granted all the same.
-    fn shape_within(
-        &self,
-        present: &NameSet,
-        endpoint: Option<&Endpoint>,
-        dangerous: impl Fn(Class) -> bool,
-    ) -> Option<&'static Shape> {
-        let own = endpoint.map_or(NameSet::default(), |endpoint| endpoint.needs);
-        self.shape_present(present, |shape| {
-            let own_demands = shape.class != Class::Withdraw && within(&shape.needs, &own);
-            !own_demands && dangerous(shape.class)
-        })
-    }
-
-    /// The first shape that these parameters satisfy and that is `wanted`.
-    fn shape_present(&self, present: &NameSet, wanted: impl Fn(&Shape) -> bool) -> Option<&'static Shape> {
+    /// Hands every shape that these parameters satisfy to `enough`, until it says so.
+    fn each_present(&self, present: &NameSet, mut enough: impl FnMut(&Shape) -> bool) {
         for (word, mut left) in present.iter().copied().enumerate() {
             while left != 0 {
                 let (from, to) = self.shape_names.items()[word * 64 + left.trailing_zeros() as usize].shapes;
                 left &= left - 1;
                 let shapes = &self.shapes.items()[usize::from(from)..usize::from(to)];
-                if let Some(shape) = shapes.iter().find(|shape| within(&shape.needs, present) && wanted(shape)) {
-                    return Some(shape);
+                if shapes.iter().any(|shape| within(&shape.needs, present) && enough(shape)) {
+                    return;
                 }
             }
         }
-        None
+    }
+
+    /// Whether what a request would say at an endpoint with this shape was looked at here.
+    fn shown(
+        &self,
+        endpoint: Option<&Endpoint>,
+        shape: &Shape,
+        looked_at: impl Fn(Class, &str) -> bool,
+    ) -> bool {
+        let own = endpoint.filter(|own| own.class == shape.class && !own.orders.is_empty());
+        let demanded = own.map_or(NameSet::default(), |own| own.needs);
+        shape.needs.iter().zip(demanded).enumerate().all(|(word, (needs, demanded))| {
+            let mut left = needs & !demanded;
+            while left != 0 {
+                let name = self.shape_names.items()[word * 64 + left.trailing_zeros() as usize].name;
+                if !looked_at(shape.class, &name) {
+                    return false;
+                }
+                left &= left - 1;
+            }
+            true
+        })
     }
 
     /// An endpoint of a `dangerous` class whose path this path and query become when they are cut elsewhere: where the
@@ -427,16 +419,10 @@ fn set(names: &mut NameSet, bit: usize) {
     names[bit / 64] |= 1 << (bit % 64);
 }
 
-/// The places of the names in a set.
-fn bits(names: &NameSet) -> impl Iterator<Item = usize> {
-    names.iter().copied().enumerate().flat_map(|(word, bits)| {
-        let mut left = bits;
-        core::iter::from_fn(move || {
-            let bit = (left != 0).then(|| word * 64 + left.trailing_zeros() as usize);
-            left &= left.wrapping_sub(1);
-            bit
-        })
-    })
+/// Whether an endpoint itself demands all parameters of a shape. A withdrawal must be granted all the same.
+fn demanded(endpoint: Option<&Endpoint>, shape: &Shape) -> bool {
+    shape.class != Class::Withdraw
+        && within(&shape.needs, &endpoint.map_or(NameSet::default(), |endpoint| endpoint.needs))
 }
 
 fn within(needs: &NameSet, set: &NameSet) -> bool {

@@ -39,7 +39,7 @@ pub use catalogue::{
     Class, Endpoint, Exchange, Method, Name, NameSet, Of, Shape, ShapeName, Tabled, When, catalogue, exchange,
 };
 pub use decimal::Decimal;
-pub use endpoints::Fit;
+pub use endpoints::{Elsewhere, Fit};
 pub use mac::Keyed;
 pub use order::{
     Condition, Does, Fixed, Order, OrderEntry, OrderField, OrderKind, OrderPlace, OrderScratch, Side, What,

@@ -4,7 +4,7 @@ use super::counts::Counts;
 use super::limits::{Limit, Limits, MOST_SAID};
 use super::orders::{self, Decimal, Does, Order, OrderKind, decimal};
 use core::fmt::{self, Write as _};
-use signbox_exchanges::{Class, Endpoint, Exchange, OrderScratch, Parts};
+use signbox_exchanges::{Class, Endpoint, Exchange, Fit, OrderScratch, Parts};
 
 /// The limits of one source, and what was counted under them.
 #[derive(Debug, Default)]
@@ -174,6 +174,7 @@ pub(super) fn breach(
     exchange: &Exchange,
     parts: &Parts<'_>,
     endpoint: Option<&Endpoint>,
+    elsewhere: Option<Fit>,
     bounds: &[Bound],
     facts: &Facts<'_>,
     work: &mut Work,
@@ -184,10 +185,52 @@ pub(super) fn breach(
     }
     let asked = Asked { exchange, parts, endpoint, bounds, facts };
     let found = asked.where_and_when().or_else(|| asked.enforceable()).or_else(|| asked.orders(work));
-    if found.is_some() {
-        return Ok(found);
+    let elsewhere = || {
+        elsewhere.map(|fit| {
+            Breach::new(
+                Broken::FitsLimited,
+                format_args!(
+                    "'{}' is limited, and a signature over these parameters would also be good for {fit}, for which nobody \
+                     has asked",
+                    fit.class
+                ),
+            )
+        })
+    };
+    Ok(found.or_else(elsewhere).or_else(|| asked.rates()))
+}
+
+/// The classes that have limits of their own, so that a signature must not be good for them by the way.
+pub(super) struct Limited<'a> {
+    endpoint: Option<&'a Endpoint>,
+    /// One bit for each class.
+    classes: u8,
+}
+
+impl<'a> Limited<'a> {
+    pub(super) fn of(bounds: &[Bound], endpoint: Option<&'a Endpoint>) -> Limited<'a> {
+        let own = endpoint.map(|endpoint| endpoint.class);
+        let mut classes = 0;
+        for bound in bounds.iter().filter(|bound| !bound.limits.is_empty()) {
+            for class in Class::ALL {
+                let said = orders::does(class).is_some_and(|does| bound.limits.limits(does));
+                // The endpoint's own rate counts the request anyway.
+                if said || own != Some(class) && bound.limits.has(Limit::RateOf(class)) {
+                    classes |= 1 << class as u8;
+                }
+            }
+        }
+        Limited { endpoint, classes }
     }
-    Ok(asked.elsewhere()?.or_else(|| asked.rates()))
+
+    pub(super) fn class(&self, class: Class) -> bool {
+        self.classes >> class as u8 & 1 == 1
+    }
+
+    /// Whether reading the orders here looks at a parameter on behalf of a class.
+    pub(super) fn looked_at(&self, class: Class, name: &str) -> bool {
+        self.endpoint.is_some_and(|endpoint| endpoint.class == class && orders::reads(endpoint, name))
+    }
 }
 
 /// To be called before a decision: what is owed to a rate is never more than all of it, even if the clock was put back or the
@@ -259,6 +302,11 @@ impl Asked<'_> {
         }
         let nothing = self.exchange.signs_nothing();
         let does = self.class().and_then(orders::does);
+        // What cannot be read is refused for that.
+        let endpoint = self.endpoint.filter(|endpoint| !endpoint.orders.is_empty());
+        if !nothing && endpoint.is_none_or(|endpoint| orders::all_seen(self.exchange, self.parts, endpoint)) {
+            return None;
+        }
         self.bounds.iter().find_map(|bound| {
             let limits = &bound.limits;
             let about_what = |limit: &Limit| match limit {
@@ -267,7 +315,6 @@ impl Asked<'_> {
                 _ => does.is_some() && limit.does() == does,
             };
             let seen = |limit: Limit| {
-                let endpoint = self.endpoint.filter(|endpoint| !endpoint.orders.is_empty());
                 !nothing
                     && endpoint
                         .is_none_or(|endpoint| orders::seen(self.exchange, self.parts, endpoint, limit))
@@ -279,39 +326,6 @@ impl Asked<'_> {
                 format_args!("'{limit}' is limited, and {} does not sign what it is on", self.exchange.id),
             )
         })
-    }
-
-    /// Whether the signature would be good at an endpoint that has limits of its own, which nobody has looked at.
-    fn elsewhere(&self) -> Result<Option<Breach>, &'static str> {
-        if !self.signed() || self.exchange.signs_nothing() {
-            return Ok(None);
-        }
-        let own = self.class();
-        let orders_limited = |class: Class| {
-            let does = orders::does(class);
-            does.is_some_and(|does| self.bounds.iter().any(|bound| bound.limits.limits(does)))
-        };
-        let rate_limited =
-            |class: Class| self.bounds.iter().any(|bound| bound.limits.has(Limit::RateOf(class)));
-        let limited = |class: Class| orders_limited(class) || own != Some(class) && rate_limited(class);
-        if !Class::ALL.into_iter().any(limited) {
-            return Ok(None);
-        }
-        // What is looked at here was looked at for there.
-        let looked_at = |class: Class, name: &str| {
-            self.endpoint.is_some_and(|endpoint| endpoint.class == class && orders::reads(endpoint, name))
-        };
-        let fit = self.exchange.fits_unread(self.parts, self.endpoint, limited, looked_at)?;
-        Ok(fit.map(|fit| {
-            Breach::new(
-                Broken::FitsLimited,
-                format_args!(
-                    "there are limits on '{}', and a signature over these parameters would also be good for {fit}, for which \
-                     nobody has asked",
-                    fit.class
-                ),
-            )
-        }))
     }
 
     /// What the orders or withdrawals say.

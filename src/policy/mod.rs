@@ -221,14 +221,20 @@ pub fn decide(
     };
     // What is sent with the key alone gives nobody a signature to carry elsewhere.
     let signed = !endpoint.is_some_and(|endpoint| endpoint.key_only);
-    let elsewhere = exchange.fits_elsewhere(parts, endpoint, |class| signed && !grants.has(class))?;
-    let rule = match elsewhere {
+    let limited = bounds::Limited::of(bounds, endpoint);
+    let elsewhere = exchange.fits_elsewhere(
+        parts,
+        endpoint,
+        |class| signed && !grants.has(class),
+        |class| signed && limited.class(class),
+        |class, name| limited.looked_at(class, name),
+    )?;
+    let rule = match elsewhere.dangerous {
         _ if !granted.permits() => granted,
         Some(fit) => Rule::FitsUngranted(fit),
         None if bounds.iter().all(|bound| bound.limits.is_empty()) => granted,
-        None => {
-            bounds::breach(exchange, parts, endpoint, bounds, facts, work)?.map_or(granted, Rule::Limited)
-        }
+        None => bounds::breach(exchange, parts, endpoint, elsewhere.limited, bounds, facts, work)?
+            .map_or(granted, Rule::Limited),
     };
     Ok(Decision { endpoint, rule })
 }

@@ -1,7 +1,9 @@
 //! What the catalogue tells limits about orders and withdrawals.
 
 use super::limits::Limit;
-use signbox_exchanges::{Class, Endpoint, Exchange, Method, Parts, Request, Scratch, What};
+use signbox_exchanges::{
+    Class, Endpoint, Exchange, Method, OrderEntry, Parts, Request, Scratch, What, Within,
+};
 pub(super) use signbox_exchanges::{Decimal, Does, Order, OrderKind};
 
 /// A decimal number, as a person writes one.
@@ -21,6 +23,18 @@ pub(super) fn does(class: Class) -> Option<Does> {
 /// Whether a signature over this request covers all that a limit looks at.
 pub(super) fn seen(exchange: &Exchange, parts: &Parts<'_>, endpoint: &Endpoint, limit: Limit) -> bool {
     looks_at(limit).iter().all(|what| exchange.sees(parts, endpoint, *what))
+}
+
+/// Whether it covers whatever the request says, so that there is no need to look at each.
+pub(super) fn all_seen(exchange: &Exchange, parts: &Parts<'_>, endpoint: &Endpoint) -> bool {
+    let binds = exchange.binds_of(parts);
+    let in_path = |entry: &OrderEntry| {
+        let fields = entry.fields.iter().map(|field| &field.place);
+        fields
+            .chain(entry.when.iter().map(|condition| &condition.place))
+            .any(|place| place.within == Within::Path)
+    };
+    binds.query && binds.body && (binds.path || !endpoint.orders.iter().any(in_path))
 }
 
 /// Why no signature of this exchange can hold a request to a limit, if so.
