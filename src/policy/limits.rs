@@ -269,8 +269,7 @@ impl Default for Limits {
 impl Limits {
     /// Reads one text of one limit into these. A limit may have several texts, which count as one.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), Mistake> {
-        let unknown = Mistake { limit: None, why: "the name of a limit is not known" };
-        let limit = Limit::of(name).ok_or(unknown)?;
+        let limit = Limit::of(name).ok_or(Mistake { limit: None, why: UNKNOWN })?;
         self.set_limit(limit, text).map_err(|why| Mistake { limit: Some(limit), why })
     }
 
@@ -442,6 +441,7 @@ impl Limits {
             let name = core::str::from_utf8(&object[name]).unwrap_or("");
             let mut take = |value: Value| {
                 let set = match value {
+                    _ if Limit::of(name).is_none() => Err(UNKNOWN),
                     Value::String(text) if text.escaped => Err("a backslash in its text"),
                     Value::String(text) => {
                         let text = core::str::from_utf8(&object[text.span]).unwrap_or("");
@@ -592,6 +592,7 @@ fn span(place: Range<usize>) -> Span {
     end(place.start)..end(place.end)
 }
 
+const UNKNOWN: &str = "the name of a limit is not known";
 /// The most words of one limit.
 pub const MOST_WORDS: usize = 64;
 const MOST_RATES: usize = 28;
