@@ -317,7 +317,7 @@ impl Signer {
             Ok(decision) => decision,
             Err(wrong) => return refuse(Code::BadRequest, format_args!("{wrong}")),
         };
-        let explained = decision.explained(handle, slot.exchange, &parts);
+        let explained = decision.explained(handle, slot.exchange, &parts, work);
         if question.op == Op::Check {
             return write_check(out, id, &decision, &explained);
         }

@@ -3,6 +3,7 @@
 use super::counts::Counts;
 use super::limits::{Limit, Limits, MOST_SAID};
 use super::orders::{self, Decimal, Does, Order, OrderKind, decimal};
+use core::cell::{Ref, RefCell};
 use core::fmt::{self, Write as _};
 use signbox_exchanges::{Class, Endpoint, Exchange, Fit, OrderScratch, Parts};
 
@@ -30,6 +31,7 @@ pub struct Facts<'a> {
 pub struct Work {
     orders: Option<OrderScratch>,
     pending: Vec<Pending>,
+    said: Said,
 }
 
 /// What a request adds to a sum if it is signed.
@@ -121,55 +123,59 @@ impl Broken {
     }
 }
 
-/// A limit that a request breaks, and how.
-#[derive(Clone, Copy)]
-pub struct Breach {
-    /// The rule.
-    pub broken: Broken,
-    said: [u8; LONGEST_SAID],
-    len: usize,
-}
+/// The limit and the number or word that broke it, for a person: kept here and not in what is handed on, which would take
+/// more of the signer's stack than there is.
+#[derive(Debug, Default)]
+struct Said(RefCell<String>);
 
-impl Breach {
-    fn new(broken: Broken, said: fmt::Arguments<'_>) -> Breach {
-        let mut breach = Breach { broken, said: [0; LONGEST_SAID], len: 0 };
+impl Said {
+    #[cold]
+    #[inline(never)]
+    fn put(&self, bound: Option<&Bound>, broken: Broken, said: fmt::Arguments<'_>) -> Broken {
+        let mut text = self.0.borrow_mut();
+        text.clear();
         // What is too long ends where it is too long.
-        let _ = breach.write_fmt(said);
-        breach
-    }
-
-    /// The limit and the number or word that breaks it, for a person.
-    pub fn said(&self) -> &str {
-        core::str::from_utf8(&self.said[..self.len]).unwrap_or("")
+        let mut room = Room(&mut text);
+        let _ = room.write_fmt(said);
+        if let Some(place) = bound.and_then(|bound| bound.place.as_ref()) {
+            let _ = write!(room, ", by {place}");
+        }
+        broken
     }
 }
 
-impl fmt::Write for Breach {
+/// A text that does not grow beyond [`LONGEST_SAID`].
+struct Room<'a>(&'a mut String);
+
+impl fmt::Write for Room<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut room = text.len().min(LONGEST_SAID - self.len);
+        let mut room = text.len().min(LONGEST_SAID - self.0.len());
         while !text.is_char_boundary(room) {
             room -= 1;
         }
-        self.said[self.len..self.len + room].copy_from_slice(&text.as_bytes()[..room]);
-        self.len += room;
+        self.0.push_str(&text[..room]);
         if room == text.len() { Ok(()) } else { Err(fmt::Error) }
     }
 }
 
-impl fmt::Debug for Breach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.broken.name(), self.said())
-    }
-}
-
 impl Work {
+    /// What the last decision says of the limit that it refused by.
+    pub fn said(&self) -> Ref<'_, str> {
+        Ref::map(self.said.0.borrow(), String::as_str)
+    }
+
     /// With all the room that there can be need for.
     pub fn new() -> Work {
-        Work { orders: Some(OrderScratch::default()), pending: Vec::with_capacity(MOST_PENDING) }
+        Work {
+            orders: Some(OrderScratch::default()),
+            pending: Vec::with_capacity(MOST_PENDING),
+            said: Said(RefCell::new(String::with_capacity(LONGEST_SAID))),
+        }
     }
 }
 
 /// The first limit that a request breaks. Fails if its reference cannot be read.
+#[inline(never)]
 pub(super) fn breach(
     exchange: &Exchange,
     parts: &Parts<'_>,
@@ -178,16 +184,19 @@ pub(super) fn breach(
     bounds: &[Bound],
     facts: &Facts<'_>,
     work: &mut Work,
-) -> Result<Option<Breach>, &'static str> {
+) -> Result<Option<Broken>, &'static str> {
     work.pending.clear();
     if let Some(text) = facts.reference {
         check_reference(text)?;
     }
-    let asked = Asked { exchange, parts, endpoint, bounds, facts };
-    let found = asked.where_and_when().or_else(|| asked.enforceable()).or_else(|| asked.orders(work));
+    let Work { orders, pending, said } = work;
+    let asked = Asked { exchange, parts, endpoint, bounds, facts, said };
+    let found = asked.where_and_when().or_else(|| asked.enforceable());
+    let found = found.or_else(|| asked.orders(orders.as_mut(), pending));
     let elsewhere = || {
         elsewhere.map(|fit| {
-            Breach::new(
+            said.put(
+                None,
                 Broken::FitsLimited,
                 format_args!(
                     "'{}' is limited, and a signature over these parameters would also be good for {fit}, for which nobody \
@@ -263,6 +272,7 @@ struct Asked<'a> {
     endpoint: Option<&'a Endpoint>,
     bounds: &'a [Bound],
     facts: &'a Facts<'a>,
+    said: &'a Said,
 }
 
 impl Asked<'_> {
@@ -275,28 +285,41 @@ impl Asked<'_> {
         self.endpoint.is_none_or(|endpoint| !endpoint.key_only)
     }
 
-    fn where_and_when(&self) -> Option<Breach> {
+    /// An `Option` because whoever finds no breach goes on looking.
+    fn breach(&self, bound: &Bound, broken: Broken, said: fmt::Arguments<'_>) -> Option<Broken> {
+        Some(self.said.put(Some(bound), broken, said))
+    }
+
+    fn where_and_when(&self) -> Option<Broken> {
         let now_ns = self.facts.now_ns;
         self.bounds.iter().find_map(|bound| {
             let limits = &bound.limits;
             let host = self.parts.host(self.exchange);
             if limits.has(Limit::Hosts) && !limits.lists_host(host) {
-                return bound.breach(Broken::HostNotListed, format_args!("the host {host} is not listed"));
+                return self.breach(
+                    bound,
+                    Broken::HostNotListed,
+                    format_args!("the host {host} is not listed"),
+                );
             }
             if limits.has(Limit::Until) && now_ns >= limits.until_ns() {
-                return bound.breach(Broken::AfterUntil, format_args!("the key's last day is over"));
+                return self.breach(bound, Broken::AfterUntil, format_args!("the key's last day is over"));
             }
             let outside = !limits.hours().iter().any(|hours| hours.hold(now_ns));
             // An order can always be taken back.
             if limits.has(Limit::Hours) && outside && self.class() != Some(Class::Cancel) {
-                return bound.breach(Broken::OutsideHours, format_args!("the key is not used at this time"));
+                return self.breach(
+                    bound,
+                    Broken::OutsideHours,
+                    format_args!("the key is not used at this time"),
+                );
             }
             None
         })
     }
 
     /// Whether what is limited is what is signed.
-    fn enforceable(&self) -> Option<Breach> {
+    fn enforceable(&self) -> Option<Broken> {
         if !self.signed() {
             return None;
         }
@@ -321,7 +344,8 @@ impl Asked<'_> {
             };
             let limit =
                 limits.there().filter(about_what).find(|limit| !limits.accepts(*limit) && !seen(*limit))?;
-            bound.breach(
+            self.breach(
+                bound,
                 Broken::NotEnforceable,
                 format_args!("'{limit}' is limited, and {} does not sign what it is on", self.exchange.id),
             )
@@ -329,18 +353,19 @@ impl Asked<'_> {
     }
 
     /// What the orders or withdrawals say.
-    fn orders(&self, work: &mut Work) -> Option<Breach> {
+    #[inline(never)]
+    fn orders(&self, scratch: Option<&mut OrderScratch>, pending: &mut Vec<Pending>) -> Option<Broken> {
         let limited = |does: Does| self.bounds.iter().find(|bound| bound.limits.limits(does));
         let unreadable = |bound: &Bound, why: &str| {
             let why = format_args!("there are limits on what it says, and {why}");
-            bound.breach(Broken::UnreadableOrder, why)
+            self.breach(bound, Broken::UnreadableOrder, why)
         };
         let Some(endpoint) = self.endpoint else {
             let bound = limited(Does::Place).or_else(|| limited(Does::Withdraw))?;
             return unreadable(bound, "the catalogue does not know the endpoint");
         };
         let bound = limited(orders::does(endpoint.class)?)?;
-        let Work { orders: Some(scratch), pending } = work else {
+        let Some(scratch) = scratch else {
             return unreadable(bound, "there is no room to read it");
         };
         if endpoint.orders.is_empty() {
@@ -350,7 +375,7 @@ impl Asked<'_> {
         let read = self.exchange.orders(self.parts, endpoint, scratch, &mut |order| {
             count += 1;
             found = self.bounds.iter().enumerate().find_map(|(at, bound)| {
-                let check = Check { bound, at, facts: self.facts, pending: &mut *pending };
+                let check = Check { bound, at, facts: self.facts, said: self.said, pending: &mut *pending };
                 check.order(order).err()
             });
             if found.is_some() { Err("") } else { Ok(()) }
@@ -363,7 +388,7 @@ impl Asked<'_> {
         }
     }
 
-    fn rates(&self) -> Option<Breach> {
+    fn rates(&self) -> Option<Broken> {
         self.bounds.iter().find_map(|bound| {
             let rates = bound.limits.rates().iter().enumerate();
             let waits = rates
@@ -371,7 +396,8 @@ impl Asked<'_> {
                 .filter_map(|(at, rate)| Some((bound.counts.wait_ns(at, rate, self.facts.now_ns)?, rate)));
             let (wait, rate) = waits.max_by_key(|(wait, _)| *wait)?;
             let ms = wait.div_ceil(1_000_000);
-            bound.breach(
+            self.breach(
+                bound,
                 Broken::OverRate,
                 format_args!(
                     "more than {}/{}{}{}; wait {}.{:03} s",
@@ -399,30 +425,21 @@ impl Bound {
         // Each byte of a text may be one that is escaped.
         MOST_SAID * (2 * place + 80) + 2 * self.limits.texts_len().max(crate::record::LONGEST)
     }
-
-    /// A breach of one of these limits. An `Option` because all who find one look on otherwise.
-    fn breach(&self, broken: Broken, said: fmt::Arguments<'_>) -> Option<Breach> {
-        Some(self.breached(broken, said))
-    }
-
-    fn breached(&self, broken: Broken, said: fmt::Arguments<'_>) -> Breach {
-        match &self.place {
-            None => Breach::new(broken, said),
-            Some(place) => Breach::new(broken, format_args!("{said}, by {place}")),
-        }
-    }
 }
 
 /// One source of limits, and an order.
+///
+/// Not inlined into one another: together they would take more of the signer's stack than one after the other.
 struct Check<'a> {
     bound: &'a Bound,
     at: usize,
     facts: &'a Facts<'a>,
+    said: &'a Said,
     pending: &'a mut Vec<Pending>,
 }
 
 impl Check<'_> {
-    fn order(mut self, order: &Order<'_>) -> Result<(), Breach> {
+    fn order(mut self, order: &Order<'_>) -> Result<(), Broken> {
         match order.does {
             Does::Place | Does::Amend => self.placed(order),
             Does::Withdraw => self.withdrawn(order),
@@ -430,7 +447,7 @@ impl Check<'_> {
         }
     }
 
-    fn placed(&mut self, order: &Order<'_>) -> Result<(), Breach> {
+    fn placed(&mut self, order: &Order<'_>) -> Result<(), Broken> {
         let limits = &self.bound.limits;
         // What an amendment does not say stays as it was.
         let amends = order.does == Does::Amend;
@@ -492,7 +509,8 @@ impl Check<'_> {
         self.notional(order, reference)
     }
 
-    fn banded(&self, order: &Order<'_>, reference: Option<Decimal>) -> Result<(), Breach> {
+    #[inline(never)]
+    fn banded(&self, order: &Order<'_>, reference: Option<Decimal>) -> Result<(), Broken> {
         let Some(band) = self.bound.limits.band() else { return Ok(()) };
         let Some(price) = order.price else {
             return match order.kind {
@@ -517,7 +535,8 @@ impl Check<'_> {
         self.refuse(Broken::OutOfBand, said)
     }
 
-    fn quantity(&self, order: &Order<'_>, reference: Option<Decimal>) -> Result<(), Breach> {
+    #[inline(never)]
+    fn quantity(&self, order: &Order<'_>, reference: Option<Decimal>) -> Result<(), Broken> {
         let limits = &self.bound.limits;
         if !limits.has(Limit::Quantity) {
             return Ok(());
@@ -550,7 +569,8 @@ impl Check<'_> {
         self.refuse(Broken::OverQuantity, said)
     }
 
-    fn notional(&mut self, order: &Order<'_>, reference: Option<Decimal>) -> Result<(), Breach> {
+    #[inline(never)]
+    fn notional(&mut self, order: &Order<'_>, reference: Option<Decimal>) -> Result<(), Broken> {
         let limits = &self.bound.limits;
         if !limits.has(Limit::Notional) && !limits.has(Limit::NotionalDay) {
             return Ok(());
@@ -606,7 +626,8 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn withdrawn(&mut self, order: &Order<'_>) -> Result<(), Breach> {
+    #[inline(never)]
+    fn withdrawn(&mut self, order: &Order<'_>) -> Result<(), Broken> {
         let limits = &self.bound.limits;
         let Some(currency) = order.currency.filter(|currency| !currency.is_empty()) else {
             return self.unreadable("it says no currency");
@@ -641,7 +662,8 @@ impl Check<'_> {
     }
 
     /// Holds what was counted today, what the request has asked for so far, and this amount against a limit for a day.
-    fn sum(&mut self, limit: Limit, broken: Broken, of: Option<&str>, amount: Decimal) -> Result<(), Breach> {
+    #[inline(never)]
+    fn sum(&mut self, limit: Limit, broken: Broken, of: Option<&str>, amount: Decimal) -> Result<(), Broken> {
         let name = of.unwrap_or("its symbol");
         let Some(known) = self.bound.limits.amount(limit, of) else {
             return self.refuse(broken, format_args!("no sum for a day is listed for {name}"));
@@ -673,11 +695,11 @@ impl Check<'_> {
         }
     }
 
-    fn refuse(&self, broken: Broken, said: fmt::Arguments<'_>) -> Result<(), Breach> {
-        Err(self.bound.breached(broken, said))
+    fn refuse(&self, broken: Broken, said: fmt::Arguments<'_>) -> Result<(), Broken> {
+        Err(self.said.put(Some(self.bound), broken, said))
     }
 
-    fn unreadable(&self, why: &str) -> Result<(), Breach> {
+    fn unreadable(&self, why: &str) -> Result<(), Broken> {
         self.refuse(Broken::UnreadableOrder, format_args!("there are limits on what it says, and {why}"))
     }
 }

@@ -10,7 +10,7 @@ mod file;
 mod limits;
 mod orders;
 
-pub use bounds::{Bound, Breach, Broken, Facts, Work, count, settle};
+pub use bounds::{Bound, Broken, Facts, Work, count, settle};
 use core::fmt;
 pub use file::{File, PLACE};
 pub use limits::{Limit, Limits, MOST_WORDS, Mistake};
@@ -107,7 +107,7 @@ pub enum Rule {
     /// the path, or nothing says where the path ends.
     FitsUngranted(Fit),
     /// A limit is broken.
-    Limited(Breach),
+    Limited(Broken),
 }
 
 impl Rule {
@@ -119,7 +119,7 @@ impl Rule {
             Rule::UnknownEndpoint => "unknown-endpoint",
             Rule::ClassNotGranted(_) => "class-not-granted",
             Rule::FitsUngranted(_) => "fits-ungranted",
-            Rule::Limited(breach) => breach.broken.name(),
+            Rule::Limited(broken) => broken.name(),
         }
     }
 
@@ -130,7 +130,7 @@ impl Rule {
 
     /// Whether the same request may be signed a little later.
     pub fn passes(&self) -> bool {
-        matches!(self, Rule::Limited(breach) if breach.broken == Broken::OverRate)
+        matches!(self, Rule::Limited(Broken::OverRate))
     }
 }
 
@@ -140,14 +140,16 @@ impl Decision {
         self.endpoint.map_or("unknown", |endpoint| endpoint.class.word())
     }
 
-    /// The decision in words for a person: what was asked for, what is missing, which rule says so.
+    /// The decision in words for a person: what was asked for, what is missing, which rule says so. `work` is what it was made
+    /// with.
     pub fn explained<'a>(
         &'a self,
         key: &'a str,
         exchange: &'a Exchange,
         parts: &'a Parts<'a>,
+        work: &'a Work,
     ) -> Explained<'a> {
-        Explained { decision: self, key, exchange, parts }
+        Explained { decision: self, key, exchange, parts, work }
     }
 }
 
@@ -158,11 +160,12 @@ pub struct Explained<'a> {
     key: &'a str,
     exchange: &'a Exchange,
     parts: &'a Parts<'a>,
+    work: &'a Work,
 }
 
 impl fmt::Display for Explained<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Explained { decision, key, exchange, parts } = self;
+        let Explained { decision, key, exchange, parts, work } = self;
         // A path can be as long as a line; an error should not be.
         let (method, path) = (parts.method, parts.path.get(..120).unwrap_or(parts.path));
         match decision.rule {
@@ -187,9 +190,7 @@ impl fmt::Display for Explained<'_> {
                     _ => "the path",
                 }
             )?,
-            Rule::Limited(breach) => {
-                write!(f, "the limits of '{key}' refuse {method} {path}: {}", breach.said())?
-            }
+            Rule::Limited(_) => write!(f, "the limits of '{key}' refuse {method} {path}: {}", work.said())?,
         }
         write!(f, " (rule {})", decision.rule.name())
     }
@@ -324,7 +325,7 @@ mod tests {
         let parts = Parts::of(exchange, &request, &mut scratch).unwrap();
         let decision =
             decide(exchange, &parts, Grants::DEFAULT, &[], &Facts::default(), &mut Work::default()).unwrap();
-        let text = decision.explained("binance/main", exchange, &parts).to_string();
+        let text = decision.explained("binance/main", exchange, &parts, &Work::default()).to_string();
         for part in
             ["'withdraw' is not granted to 'binance/main'", "does not sign the path", "(rule fits-ungranted)"]
         {
