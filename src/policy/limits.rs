@@ -459,10 +459,7 @@ impl Limits {
                     }
                     _ => Err("neither a text nor a list of texts"),
                 };
-                set.map_err(|why| {
-                    mistake = Some(Mistake { limit: Limit::of(name), why });
-                    why
-                })
+                set.inspect_err(|why| mistake = Some(Mistake { limit: Limit::of(name), why }))
             };
             if cursor.peek() == Some(b'[') {
                 let mut count = 0;

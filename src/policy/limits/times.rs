@@ -73,7 +73,7 @@ fn days_of(date: &str) -> Result<u64, &'static str> {
     else {
         return Err(NO_DATE);
     };
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let of_month = |month: u64| match month {
         2 => 28 + u64::from(leap(year)),
         4 | 6 | 9 | 11 => 30,
