@@ -47,6 +47,8 @@ pub enum Error {
     Landlock(landlock::RulesetError),
     /// A number that cannot be a key's serial; negative ones name whole keyrings.
     Serial(i32),
+    /// Not the number of a file that was opened for records: those are above 2.
+    File(i32),
     /// More keys than one filter can list.
     TooManyKeys(usize),
     /// The seccomp filter could not be installed.
@@ -100,6 +102,7 @@ impl fmt::Display for Error {
             ),
             Self::Landlock(_) => f.write_str("cannot enforce landlock; refusing to start"),
             Self::Serial(serial) => write!(f, "{serial} is not a key's serial number"),
+            Self::File(fd) => write!(f, "descriptor {fd} is not one of a file that was opened for records"),
             Self::TooManyKeys(count) => {
                 write!(f, "{count} keys are too many for one signer; share them among several")
             }
@@ -132,6 +135,7 @@ impl std::error::Error for Error {
             | Self::NoLandlock
             | Self::OldLandlock(_)
             | Self::Serial(_)
+            | Self::File(_)
             | Self::TooManyKeys(_) => None,
         }
     }

@@ -7,6 +7,8 @@
 //! Linux 6.14 lets the numbers 335 and 336 of x86-64 (uretprobe, uprobe) pass every filter, for probes that
 //! root sets. Called from anywhere else the first kills with SIGILL, and the second does nothing.
 
+use std::ops::Range;
+
 use seccompiler::sock_filter;
 
 use crate::error::Error;
@@ -17,22 +19,27 @@ mod tests;
 #[cfg(not(target_endian = "little"))]
 compile_error!("the filter reads the low half of an argument where little-endian machines have it");
 
-/// Writes the filter for a signer that may read the keys `serials`.
+/// Writes the filter for a signer that may read the keys `serials`, and keep its records in the open `files`.
 ///
 /// The architecture comes first, since `int 0x80` has other numbers for the same calls; then a balanced tree over the
 /// call's number, since the kernel runs the filter for every number once when it is installed; then a
 /// balanced tree over the serials, with a few compares at each leaf.
-pub(crate) fn program(serials: &[i32]) -> Result<Vec<sock_filter>, Error> {
+pub(crate) fn program(serials: &[i32], files: &Range<i32>) -> Result<Vec<sock_filter>, Error> {
     let mut program = vec![load(ARCHITECTURE_AT)];
     only(&mut program, AUDIT_ARCH);
     program.push(load(NUMBER_AT));
     let mut calls = vec![
         (number(libc::SYS_read), on_descriptors(libc::SYS_read, &[0])),
-        (number(libc::SYS_write), on_descriptors(libc::SYS_write, &[1, 2])),
+        (number(libc::SYS_write), writing(files)?),
         (number(libc::SYS_keyctl), reading(serials)?),
         (number(libc::SYS_clock_gettime), always(libc::SYS_clock_gettime)),
         (number(libc::SYS_exit_group), always(libc::SYS_exit_group)),
     ];
+    if !files.is_empty() {
+        for call in ON_FILES {
+            calls.push((number(call), on_files(call, files)?));
+        }
+    }
     calls.sort_by_key(|call| call.0);
     choose(&mut program, &calls);
     if program.len() > LONGEST { Err(Error::TooManyKeys(serials.len())) } else { Ok(program) }
@@ -53,6 +60,36 @@ fn on_descriptors(call: libc::c_long, allowed: &[u32]) -> Vec<sock_filter> {
     block.push(load(argument_at(0)));
     one_of(&mut block, allowed);
     block
+}
+
+/// `write` of 1, 2 and the files.
+fn writing(files: &Range<i32>) -> Result<Vec<sock_filter>, Error> {
+    let mut block = on_descriptors(libc::SYS_write, &[1, 2]);
+    if !files.is_empty() {
+        let (first, end) = bounds(files)?;
+        // In the place of the KILL that follows the compares.
+        let at = block.len() - 2;
+        block.splice(at..at + 1, [jump(libc::BPF_JGE, first, 0, 1), jump(libc::BPF_JGE, end, 0, 1), KILL]);
+        // Those that matched jump over two instructions more.
+        for compare in &mut block[at - 2..at] {
+            compare.jt += 2;
+        }
+    }
+    Ok(block)
+}
+
+fn on_files(call: libc::c_long, files: &Range<i32>) -> Result<Vec<sock_filter>, Error> {
+    let (first, end) = bounds(files)?;
+    let mut block = Vec::new();
+    only(&mut block, number(call));
+    block.push(load(argument_at(0)));
+    block.extend([jump(libc::BPF_JGE, first, 0, 1), jump(libc::BPF_JGE, end, 0, 1), KILL, ALLOW]);
+    Ok(block)
+}
+
+fn bounds(files: &Range<i32>) -> Result<(u32, u32), Error> {
+    let number = |fd: i32| u32::try_from(fd).ok().filter(|fd| *fd > 2).ok_or(Error::File(fd));
+    Ok((number(files.start)?, number(files.end)?))
 }
 
 fn reading(serials: &[i32]) -> Result<Vec<sock_filter>, Error> {
@@ -132,6 +169,10 @@ const fn statement(code: u32, k: u32) -> sock_filter {
 fn number(call: libc::c_long) -> u32 {
     u32::try_from(call).expect("system calls have small numbers")
 }
+
+/// What a file of records needs: to be locked, read, appended to, and to be on the disk.
+const ON_FILES: [libc::c_long; 5] =
+    [libc::SYS_flock, libc::SYS_lseek, libc::SYS_pread64, libc::SYS_pwrite64, libc::SYS_fdatasync];
 
 const ALLOW: sock_filter = statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW);
 const KILL: sock_filter = statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_KILL_PROCESS);

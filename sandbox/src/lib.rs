@@ -23,7 +23,9 @@
 //! **Five system calls, by allow-list.** `read` of 0, `write` of 1 and 2, `keyctl` READ of the known serials,
 //! `clock_gettime` (the vdso's fallback), `exit_group`. A deny-list was refused: io_uring does its work
 //! without the calls a list would name, and every kernel brings new ones. A sixth call needs a reason that
-//! a fixed buffer cannot meet; memory is never one, nothing here grows after start-up.
+//! a fixed buffer cannot meet; memory is never one, nothing here grows after start-up. A signer with a ledger has such a
+//! reason: `flock`, `lseek`, `pread64`, `pwrite64` and `fdatasync`, and `write`, of the files that were opened before the
+//! walls and of no other descriptor.
 //!
 //! **Kill, never an error code.** A call outside the list is a bug or an attack, and in neither case
 //! should the program that holds a trading secret go on.

@@ -1,6 +1,8 @@
-//! The last three steps, after which only five system calls reach the kernel.
+//! The last three steps, after which only five system calls reach the kernel, and five more for files of records.
 //!
 //! A wall can't be taken down again, so every test of this runs in a child process.
+
+use std::ops::Range;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, LandlockStatus, Ruleset, RulesetAttr, RulesetStatus, Scope,
@@ -30,14 +32,15 @@ pub struct Walls {
 /// Raises the walls: capabilities, landlock, seccomp.
 ///
 /// From here on the process may read descriptor 0, write 1 and 2, read the keys `serials`, ask for the
-/// time, and [`exit`](crate::exit). Anything else ends it with SIGSYS: so no allocation that grows the heap, and no
+/// time, and [`exit`](crate::exit); and lock, read, write and sync the `files`: open descriptors, without a gap between them
+/// and above 2. Anything else ends it with SIGSYS: so no allocation that grows the heap, and no
 /// return from `main`.
-pub fn enter(serials: &[i32]) -> Result<Walls, Error> {
+pub fn enter(serials: &[i32], files: &Range<i32>) -> Result<Walls, Error> {
     let capabilities = drop_capabilities()?;
     let Landlock { abi: landlock_abi } = restrict_filesystem_network()?;
     // Half of the pages were for the start alone. Failing costs memory and nothing else.
     let _ = sys::give_back_code();
-    let filter_length = filter_system_calls(serials)?;
+    let filter_length = filter_system_calls(serials, files)?;
     Ok(Walls {
         capabilities,
         landlock_abi,
@@ -75,12 +78,12 @@ pub fn restrict_filesystem_network() -> Result<Landlock, Error> {
     }
 }
 
-/// The last step of [`enter`]: the five system calls. Returns the filter's length.
+/// The last step of [`enter`]: the five system calls, and five for `files` if there are any. Returns the filter's length.
 ///
 /// Of this thread only, which is why [`prepare`](crate::prepare()) refuses others.
-pub fn filter_system_calls(serials: &[i32]) -> Result<usize, Error> {
+pub fn filter_system_calls(serials: &[i32], files: &Range<i32>) -> Result<usize, Error> {
     // Never freed: a heap that has much to give back calls `brk`, which from here on is the end.
-    let program = std::mem::ManuallyDrop::new(filter::program(serials)?);
+    let program = std::mem::ManuallyDrop::new(filter::program(serials, files)?);
     seccompiler::apply_filter(&program).map_err(Error::Filter)?;
     Ok(program.len())
 }

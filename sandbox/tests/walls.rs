@@ -6,6 +6,7 @@ mod common;
 
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -22,9 +23,10 @@ fn main() -> ExitCode {
             the_end_is_straight_and_keeps_its_code,
             a_panic_says_where_and_never_what,
             a_thousand_keys_can_be_listed,
+            files_of_records_are_kept_behind_the_walls_and_no_other_file_is,
             the_kernel_says_that_all_walls_are_up,
         ],
-        named![attack, number, work, leave, panics, many, hold],
+        named![attack, number, work, leave, panics, many, records, hold],
     )
 }
 
@@ -54,7 +56,7 @@ fn attack() {
     prepare().unwrap();
     Memory::map(Choice::Auto).unwrap().run(|_| {
         let place = Place::make();
-        enter(&[place.listed]).unwrap();
+        enter(&[place.listed], &(0..0)).unwrap();
         say("walls are up");
         signbox_sandbox::exit(verdict(attack(&place)));
     });
@@ -83,7 +85,7 @@ fn every_other_system_call_number_kills_the_process() {
 
 fn number() {
     let number = common::detail().parse().unwrap();
-    filter_system_calls(&[1]).unwrap_or_else(|error| panic!("{error:?}"));
+    filter_system_calls(&[1], &(0..0)).unwrap_or_else(|error| panic!("{error:?}"));
     let result = call(number, [0; 6]);
     say(if result == -i64::from(libc::ENXIO) { "nothing done" } else { "done" });
 }
@@ -108,7 +110,7 @@ fn work() {
     prepare().unwrap();
     let serial = common::key("signbox-test:listed", b"the payload");
     Memory::map(Choice::Auto).unwrap().run(|vault| {
-        enter(&[serial]).unwrap();
+        enter(&[serial], &(0..0)).unwrap();
         let mut line = [0; 64];
         let length = call(libc::SYS_read, [0, line.as_mut_ptr() as usize, line.len(), 0, 0, 0]);
         vault.wiped(|page, _| {
@@ -140,7 +142,7 @@ fn leave() {
     let (how, code) = detail.split_once(':').unwrap();
     let code = code.parse().unwrap();
     prepare().unwrap();
-    enter(&[]).unwrap();
+    enter(&[], &(0..0)).unwrap();
     if how == "std" {
         std::thread::spawn(|| ()).join().unwrap();
         std::process::exit(code);
@@ -160,7 +162,7 @@ fn panics() {
     install_panic_hook();
     prepare().unwrap();
     Memory::map(Choice::Auto).unwrap().run(|_| {
-        enter(&[]).unwrap();
+        enter(&[], &(0..0)).unwrap();
         let secret = std::hint::black_box("a secret");
         panic!("this must not be seen: {secret}");
     });
@@ -176,10 +178,64 @@ fn many() {
     let (first, last) = (common::key("signbox-test:first", b"1"), common::key("signbox-test:last", b"2"));
     let made_up = (0..998).map(|at| 0x0100_0000 + at * 7919);
     let serials: Vec<i32> = [first].into_iter().chain(made_up).chain([last]).collect();
-    enter(&serials).unwrap();
+    enter(&serials, &(0..0)).unwrap();
     let readable = |serial: i32| call(libc::SYS_keyctl, [11, serial as usize, 0, 0, 0, 0]) == 1;
     say(if readable(first) { "first" } else { "not the first" });
     say(if readable(last) { " and last" } else { " and not the last" });
+}
+
+fn files_of_records_are_kept_behind_the_walls_and_no_other_file_is() {
+    let worked = outcome("records:3:all");
+    assert_eq!((worked.code, worked.out.as_str()), (Some(0), "kept"), "{worked:?}");
+    for what in ["flock", "lseek", "pread", "pwrite", "fdatasync", "write"] {
+        // Descriptor 5 is open as well, and not one of theirs.
+        assert_eq!(outcome(&format!("records:5:{what}")).signal, Some(libc::SIGSYS), "{what}");
+    }
+    for what in ["read", "ftruncate", "fchmod", "dup", "mmap"] {
+        assert_eq!(outcome(&format!("records:open:{what}")).code, Some(0), "control: {what}");
+        assert_eq!(outcome(&format!("records:3:{what}")).signal, Some(libc::SIGSYS), "{what}");
+    }
+}
+
+/// Does things to one of three files, of which the first two may be used behind the walls.
+fn records() {
+    let detail = common::detail();
+    let (fd, what) = detail.split_once(':').unwrap();
+    prepare().unwrap();
+    let files: Vec<fs::File> = (0..3)
+        .map(|_| {
+            let unnamed = fs::OpenOptions::new().read(true).write(true).custom_flags(libc::O_TMPFILE).clone();
+            unnamed.open(std::env::temp_dir()).unwrap()
+        })
+        .collect();
+    let fds: Vec<i32> = files.iter().map(|file| std::os::fd::AsRawFd::as_raw_fd(file)).collect();
+    assert_eq!(fds, [3, 4, 5]);
+    if fd != "open" {
+        enter(&[], &(3..5)).unwrap();
+    }
+    let fd = fd.parse().unwrap_or(3);
+    let mut text = *b"kept";
+    let place = text.as_mut_ptr() as usize;
+    let calls = [
+        ("flock", libc::SYS_flock, [fd, libc::LOCK_EX as usize, 0, 0, 0, 0]),
+        ("write", libc::SYS_write, [fd, place, 4, 0, 0, 0]),
+        ("pwrite", libc::SYS_pwrite64, [fd, place, 4, 0, 0, 0]),
+        ("fdatasync", libc::SYS_fdatasync, [fd, 0, 0, 0, 0, 0]),
+        ("lseek", libc::SYS_lseek, [fd, 0, libc::SEEK_END as usize, 0, 0, 0]),
+        ("pread", libc::SYS_pread64, [fd, place, 4, 0, 0, 0]),
+        ("read", libc::SYS_read, [fd, place, 4, 0, 0, 0]),
+        ("ftruncate", libc::SYS_ftruncate, [fd, 0, 0, 0, 0, 0]),
+        ("fchmod", libc::SYS_fchmod, [fd, 0o600, 0, 0, 0, 0]),
+        ("dup", libc::SYS_dup, [fd, 0, 0, 0, 0, 0]),
+        ("mmap", libc::SYS_mmap, [0, 4096, libc::PROT_READ as usize, libc::MAP_SHARED as usize, fd, 0]),
+    ];
+    let wanted = |name: &str| name == what || what == "all";
+    let last = if what == "all" { 6 } else { calls.len() };
+    for (name, number, arguments) in calls.into_iter().take(last).filter(|(name, ..)| wanted(name)) {
+        assert!(call(number, arguments) >= 0, "{name}");
+    }
+    say(std::str::from_utf8(&text).unwrap());
+    signbox_sandbox::exit(0);
 }
 
 fn the_kernel_says_that_all_walls_are_up() {
@@ -201,7 +257,7 @@ fn the_kernel_says_that_all_walls_are_up() {
 /// Says what walls it has, and waits behind them.
 fn hold() {
     prepare().unwrap();
-    let walls = format!("{:?}\n", enter(&[5]).unwrap());
+    let walls = format!("{:?}\n", enter(&[5], &(0..0)).unwrap());
     say(&walls);
     common::wait();
     signbox_sandbox::exit(0);
