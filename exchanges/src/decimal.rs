@@ -21,6 +21,21 @@ impl Decimal {
     /// Nothing.
     pub const ZERO: Decimal = Decimal { mantissa: 0, scale: 0 };
 
+    /// The number as bytes, for a file of ours.
+    pub fn to_bytes(self) -> [u8; 17] {
+        let mut bytes = [self.scale; 17];
+        bytes[..16].copy_from_slice(&self.mantissa.to_le_bytes());
+        bytes
+    }
+
+    /// The number that [`Decimal::to_bytes`] wrote; nothing if it did not write these.
+    pub fn from_bytes(bytes: [u8; 17]) -> Option<Decimal> {
+        let [mantissa @ .., scale] = bytes;
+        let mantissa = i128::from_le_bytes(mantissa);
+        let shortest = scale == 0 || mantissa % 10 != 0;
+        (scale <= 36 && shortest).then_some(Decimal { mantissa, scale })
+    }
+
     /// Reads a number as JSON writes it: `-1.50`, `1e-7`, `1E3`.
     pub fn parse(text: &str) -> Result<Decimal, Wrong> {
         let (negative, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));

@@ -1,7 +1,7 @@
 //! One request against the limits of its key: the first that it breaks, or what it will count for.
 
-use super::counts::Counts;
-use super::limits::{Limit, Limits, MOST_SAID};
+use super::counts::{Count, Counts};
+use super::limits::{Limit, Limits, MOST_SAID, words_key};
 use super::orders::{self, Decimal, Does, Order, OrderKind, decimal};
 use core::cell::{Ref, RefCell};
 use core::fmt::{self, Write as _};
@@ -259,8 +259,8 @@ pub fn count(bounds: &mut [Bound], endpoint: Option<&Endpoint>, facts: &Facts<'_
     }
     let class = endpoint.map(|endpoint| endpoint.class);
     for bound in bounds {
-        for (at, rate) in bound.limits.rates().iter().enumerate().filter(|(_, rate)| rate.counts(class)) {
-            bound.counts.count(at, rate, facts.now_ns);
+        for rate in bound.limits.rates().iter().filter(|rate| rate.counts(class)) {
+            bound.counts.count(rate, facts.now_ns);
         }
     }
 }
@@ -390,10 +390,8 @@ impl Asked<'_> {
 
     fn rates(&self) -> Option<Broken> {
         self.bounds.iter().find_map(|bound| {
-            let rates = bound.limits.rates().iter().enumerate();
-            let waits = rates
-                .filter(|(_, rate)| rate.counts(self.class()))
-                .filter_map(|(at, rate)| Some((bound.counts.wait_ns(at, rate, self.facts.now_ns)?, rate)));
+            let rates = bound.limits.rates().iter().filter(|rate| rate.counts(self.class()));
+            let waits = rates.filter_map(|rate| Some((bound.counts.wait_ns(rate, self.facts.now_ns)?, rate)));
             let (wait, rate) = waits.max_by_key(|(wait, _)| *wait)?;
             let ms = wait.div_ceil(1_000_000);
             self.breach(
@@ -417,6 +415,26 @@ impl Bound {
     /// A source that is not the record, without limits as yet.
     pub fn of(place: String) -> Bound {
         Bound { place: Some(place), ..Bound::default() }
+    }
+
+    /// What tells this source from the others of a key, whoever asks and whenever.
+    pub fn source(&self) -> u64 {
+        self.place.as_deref().map_or(0, words_key)
+    }
+
+    /// Every count under it, or only those that have changed since [`Bound::handed_on`].
+    pub fn counts(&self, only_changed: bool) -> impl Iterator<Item = Count> {
+        self.counts.each(only_changed)
+    }
+
+    /// What has changed so far was handed on.
+    pub fn handed_on(&mut self) {
+        self.counts.handed_on();
+    }
+
+    /// Takes a count over that another signer of the key has made.
+    pub fn take(&mut self, count: Count) {
+        self.counts.take(count);
     }
 
     /// More than its limits take when they are listed, now or when a record has changed.

@@ -14,7 +14,7 @@ use core::ops::Range;
 use signbox_exchanges::json::{Cursor, Names, Value};
 use signbox_exchanges::{Class, Exchange};
 pub(super) use times::{DAY_NS, Hours};
-pub(super) use words::{Amount, Destination, Rate};
+pub(super) use words::{Amount, Destination, Rate, key as words_key};
 
 /// The name of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,6 +12,7 @@ mod orders;
 
 pub use bounds::{Bound, Broken, Facts, Work, count, settle};
 use core::fmt;
+pub use counts::Count;
 pub use file::{File, PLACE};
 pub use limits::{Limit, Limits, MOST_WORDS, Mistake};
 use signbox_exchanges::{Binds, Class, Endpoint, Exchange, Fit, Parts};

@@ -60,6 +60,12 @@ impl Rate {
         }
     }
 
+    /// Where it is counted: for each class and unit there is one place.
+    pub(crate) fn place(&self) -> usize {
+        let unit = UNITS.iter().position(|(name, _)| *name == self.unit).unwrap_or(0);
+        self.class.map_or(0, |class| 1 + class as usize) * UNITS.len() + unit
+    }
+
     /// How long one request is paid back in: rounded up, so that never more than the count fit.
     pub(crate) fn interval_ns(&self) -> u64 {
         self.unit_ns.div_ceil(u64::from(self.count))
@@ -152,7 +158,7 @@ pub(super) fn fits(word: &str, symbol: &str) -> bool {
 }
 
 /// FNV-1a of a word in lower case.
-fn key(word: &str) -> u64 {
+pub(crate) fn key(word: &str) -> u64 {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
     word.bytes().map(|byte| byte.to_ascii_lowercase()).fold(0xcbf2_9ce4_8422_2325, step)
 }
