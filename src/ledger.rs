@@ -11,7 +11,7 @@ use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 mod batch;
 
@@ -215,6 +215,12 @@ impl Ledger {
     }
 }
 
+/// The ledger and the audit log of a key in a state directory.
+pub fn paths(dir: &Path, handle: &str) -> (PathBuf, PathBuf) {
+    let name = handle.replace('/', ":");
+    (dir.join(format!("{name}.ledger")), dir.join(format!("{name}.audit")))
+}
+
 /// Where the log of a key ends, by its ledger; nothing if there is no ledger.
 pub fn head(path: &Path) -> Result<Option<Head>, String> {
     if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
@@ -280,6 +286,8 @@ fn damaged() -> io::Error {
 
 /// How long a region is: more than twice what there can be to count.
 const REGION: u64 = 512 * 1024;
+/// The state directory of a machine, for installed signers.
+pub const MACHINE: &str = "/var/lib/signbox";
 /// How much room batches need.
 pub const ROOM: usize = REGION as usize;
 

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod ledger;
 pub mod policy;
 pub mod protocol;

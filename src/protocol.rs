@@ -6,7 +6,7 @@
 mod answer;
 
 pub use answer::{
-    begin, put, put_error, put_escaped, write_check, write_error, write_signed, write_unsigned,
+    begin, id_of, put, put_error, put_escaped, write_check, write_error, write_signed, write_unsigned,
 };
 use core::ops::Range;
 use signbox_exchanges::Request;

@@ -4,7 +4,8 @@
 //! allocates. A payload is read when a line first needs it, used for the lines that came with it, and
 //! wiped before anything that can block.
 
-use crate::policy::{self, Bound, Facts, Work, decide};
+use crate::audit::Line;
+use crate::policy::{self, Bound, Broken, Facts, Limit, Rule, Work, decide};
 use crate::protocol::{
     self, Code, LONGEST_LINE, MOST_HEADERS, Op, Question, write_check, write_signed, write_unsigned,
 };
@@ -15,14 +16,21 @@ use signbox_exchanges::{Clock, Exchange, KeyKind, Parts, Place, Scratch, Signed,
 use signbox_sandbox::{self as sandbox, Choice, Deep, Level, Memory, Vault, Walls};
 use std::io::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
 use std::ops::Range;
+use std::path::PathBuf;
 
+mod folder;
 mod held;
 mod keys;
+mod seal;
+mod state;
 mod unique;
 
+use folder::Folder;
 use held::Held;
 pub use keys::parse_handle;
 use keys::{Slot, find_keys};
+use seal::Seal;
+use state::{Desk, Page};
 use unique::Unique;
 
 /// How a signer is started.
@@ -40,6 +48,8 @@ pub struct Options {
     pub memory: Choice,
     /// How far from now the time of a request may be, where the record is silent.
     pub skew: Option<Skew>,
+    /// Where ledgers and audit logs are kept, if not in the machine's state directory.
+    pub state: Option<PathBuf>,
 }
 
 /// Raises the walls and answers lines until the input ends. Returns only if the start fails.
@@ -48,21 +58,25 @@ pub fn serve(options: &Options) -> Result<std::convert::Infallible, String> {
     sandbox::install_panic_hook();
     let file = policy::File::open()?;
     let keys = find_keys(options)?;
-    let deep = keys.iter().any(|slot| takes_private_keys(slot.exchange));
+    let grouped = nix::unistd::getegid() != nix::unistd::getgid();
+    let folder = Folder::find(options.state.as_deref(), grouped)?;
+    let deep = folder.is_some() || keys.iter().any(|slot| takes_private_keys(slot.exchange));
     let memory = if deep { Memory::map_with_deep_stack(options.memory) } else { Memory::map(options.memory) };
     let memory = memory.map_err(|error| error.to_string())?;
     let mut signer = Signer::new(options, keys, &file, memory.level(), prepared.born_undumpable);
     blocking()?;
+    if let Some(folder) = folder {
+        signer.open_files(folder)?;
+    }
     let failed = memory.run(|vault| {
         vault.lend(record::LONGEST);
-        match sandbox::enter(&signer.serials(), &(0..0)) {
-            Ok(walls) => {
-                signer.walls = Some(walls);
+        match signer.enter(vault) {
+            Ok(()) => {
                 let code = signer.answer_until_the_end(vault);
                 vault.wipe();
                 sandbox::exit(code)
             }
-            Err(error) => error.to_string(),
+            Err(why) => why,
         }
     });
     Err(failed)
@@ -104,6 +118,11 @@ struct Signer {
     out: Vec<u8>,
     /// How much longer than four times its line an answer can be.
     answer_room: usize,
+    /// For answers that take the place of others.
+    instead: Vec<u8>,
+    folder: Option<Folder>,
+    desk: Desk,
+    seal: Option<Seal>,
     line: protocol::Scratch,
     parts: Scratch,
     signed: Signed,
@@ -140,6 +159,7 @@ impl Signer {
         let limits: usize = bounds.iter().flatten().map(Bound::longest_list).sum();
         let hello = hello + limits;
         let answer_room = hello.max(ANSWER_ROOM);
+        let desk = Desk::new(slots.len());
         Signer {
             slots,
             bounds,
@@ -153,6 +173,10 @@ impl Signer {
             input: vec![0; 2 * LONGEST_LINE],
             out: Vec::with_capacity(5 * LONGEST_LINE + 2 * answer_room),
             answer_room,
+            instead: Vec::with_capacity(5 * LONGEST_LINE + 2 * answer_room),
+            folder: None,
+            desk,
+            seal: None,
             line: protocol::Scratch::default(),
             parts: Scratch::default(),
             signed: Signed::with_capacity(LONGEST_LINE + ANSWER_ROOM),
@@ -164,8 +188,34 @@ impl Signer {
         }
     }
 
-    fn serials(&self) -> Vec<i32> {
-        self.slots.iter().map(|slot| slot.key.serial()).collect()
+    /// Opens the ledger and the log of each key.
+    fn open_files(&mut self, folder: Folder) -> Result<(), String> {
+        let Signer { slots, bounds, desk, .. } = self;
+        allow_files(2 * slots.len())?;
+        for (at, (slot, bounds)) in slots.iter_mut().zip(bounds).enumerate() {
+            let keys::Slot { handle, state, .. } = slot;
+            Page { at, handle, state, bounds, desk, now_ns: 0 }.open_files(&folder.path, folder.shared)?;
+        }
+        self.folder = Some(folder);
+        Ok(())
+    }
+
+    /// Raises the walls.
+    fn enter(&mut self, vault: &mut Vault) -> Result<(), String> {
+        if self.folder.is_some() {
+            self.seal = vault.wiped(Seal::draw)?;
+            self.desk.public = self.seal.as_ref().map(|seal| seal.public.clone());
+        }
+        let serials = self.slots.iter().map(|slot| slot.key.serial());
+        let serials: Vec<i32> = serials.chain(self.seal.as_ref().map(Seal::serial)).collect();
+        let mut fds: Vec<i32> = self.slots.iter().flat_map(|slot| slot.state.fds()).collect();
+        fds.sort_unstable();
+        let files = fds.first().map_or(0..0, |first| *first..first + fds.len() as i32);
+        if fds.iter().zip(files.clone()).any(|(fd, place)| *fd != place) {
+            return Err("another descriptor was opened between those of the ledgers".to_owned());
+        }
+        self.walls = Some(sandbox::enter(&serials, &files).map_err(|error| error.to_string())?);
+        Ok(())
     }
 
     /// Reads, answers and writes until the input ends; returns the exit code.
@@ -174,7 +224,7 @@ impl Signer {
         let mut too_long = false;
         loop {
             match nix::unistd::read(&self.stdin, &mut self.input[filled..]) {
-                Ok(0) => return self.end(filled),
+                Ok(0) => return self.end(filled, vault),
                 Ok(count) => filled += count,
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return self.fail("cannot read requests", errno),
@@ -211,7 +261,8 @@ impl Signer {
     }
 
     /// The input has ended; what is left of a line is no request.
-    fn end(&mut self, rest: usize) -> i32 {
+    fn end(&mut self, rest: usize, vault: &mut Vault) -> i32 {
+        let ended = vault.wiped(|page, deep| self.end_logs(&mut Held::nothing(page, deep)));
         if rest > 0 {
             protocol::write_error(
                 &mut self.out,
@@ -223,7 +274,42 @@ impl Signer {
                 return self.fail("cannot write answers", errno);
             }
         }
-        0
+        if ended.is_err() { self.fail("cannot write the end of an audit log", Errno::EIO) } else { 0 }
+    }
+
+    /// Seals the logs that this signer has written into.
+    fn end_logs(&mut self, held: &mut Held<'_>) -> std::io::Result<()> {
+        let Signer { slots, bounds, desk, seal, .. } = self;
+        let mut ended = Ok(());
+        for (at, (slot, bounds)) in slots.iter_mut().zip(bounds).enumerate() {
+            if slot.state.has_written() {
+                let keys::Slot { handle, state, .. } = slot;
+                let mut page = Page { at, handle, state, bounds, desk, now_ns: held.now_ns };
+                let begun = page.begin();
+                ended = ended.and(begun).and(page.close(true, |text| seal.as_ref()?.sign(text, held)));
+            }
+        }
+        ended
+    }
+
+    /// Writes what was decided in this wake-up. Where that fails nothing was signed: the answers are taken back.
+    fn close_logs(&mut self, held: &mut Held<'_>) {
+        let Signer { slots, bounds, desk, seal, out, instead, .. } = self;
+        let mut closed = Ok(());
+        while let Some(at) = desk.next_open() {
+            let (keys::Slot { handle, state, .. }, bounds) = (&mut slots[at], &mut bounds[at]);
+            let mut page = Page { at, handle, state, bounds, desk, now_ns: held.now_ns };
+            closed = closed.and(page.close(false, |text| seal.as_ref()?.sign(text, held)));
+        }
+        if let Err(error) = closed {
+            for line in out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                let text = format_args!("{NOT_WRITTEN}: {error}");
+                protocol::write_error(instead, protocol::id_of(line), Code::Unavailable, text);
+            }
+            std::mem::swap(out, instead);
+            instead.fill(0);
+            instead.clear();
+        }
     }
 
     /// Says on standard error why the signer ends; returns the exit code.
@@ -256,11 +342,13 @@ impl Signer {
         while let Some(len) = scan::find(&self.input[at..part.end], b'\n') {
             // A payload header holds the body once more, as base64; an escape is three characters for one.
             if self.out.len() + 4 * len + self.answer_room > self.out.capacity() {
+                self.close_logs(&mut held);
                 return Answered { bytes: at - part.start, more: true };
             }
             self.answer_line(at..at + len, &mut held);
             at += len + 1;
         }
+        self.close_logs(&mut held);
         Answered { bytes: at - part.start, more: false }
     }
 
@@ -289,7 +377,7 @@ impl Signer {
         place: Range<usize>,
         held: &mut Held<'_>,
     ) {
-        let Signer { slots, bounds, work, input, out, line: scratch, parts, signed, names, .. } = self;
+        let Signer { slots, bounds, work, input, out, line: scratch, parts, signed, names, desk, .. } = self;
         let line = protocol::text(&input[place]);
         let id = line[question.id.clone()].as_bytes();
         let mut room = [("", ""); HEADERS];
@@ -311,58 +399,98 @@ impl Signer {
             return refuse(trouble.code(), format_args!("{trouble}"));
         }
         let Some((_, record)) = &held.of else { unreachable!("read above") };
-        policy::settle(bounds, held.now_ns);
-        let facts = Facts { now_ns: held.now_ns, reference: question.reference(line) };
-        let decision = match decide(slot.exchange, &parts, record.grants, bounds, &facts, work) {
-            Ok(decision) => decision,
-            Err(wrong) => return refuse(Code::BadRequest, format_args!("{wrong}")),
+        let (exchange, now_ns) = (slot.exchange, held.now_ns);
+        let mut page = Page { at, handle, state: &mut slot.state, bounds, desk, now_ns };
+        if let Err(error) = page.begin() {
+            return refuse(Code::Unavailable, format_args!("{NOT_WRITTEN}: {error}"));
+        }
+        if !page.state.is_kept() && page.bounds.iter().any(|bound| bound.limits.has(Limit::Ledger)) {
+            return refuse(Code::Unavailable, format_args!("'{handle}' {NO_LEDGER}"));
+        }
+        policy::settle(page.bounds, now_ns);
+        let facts = Facts { now_ns, reference: question.reference(line) };
+        let decided = decide(exchange, &parts, record.grants, page.bounds, &facts, work);
+        let mut told = Line {
+            event: if question.op == Op::Check { "check" } else { "sign" },
+            exchange,
+            parts: &parts,
+            decision: decided.as_ref().ok(),
+            outcome: "refused",
+            rule: decided.as_ref().map_or("bad-request", |decision| decision.rule.name()),
+            sent: None,
+            alert: None,
+            hashes: false,
         };
-        let explained = decision.explained(handle, slot.exchange, &parts, work);
+        let decision = match &decided {
+            Ok(decision) => decision,
+            Err(wrong) => {
+                page.log(&told);
+                return refuse(Code::BadRequest, format_args!("{wrong}"));
+            }
+        };
+        if matches!(decision.rule, Rule::Limited(Broken::Canary)) {
+            told.alert = Some("canary");
+        }
+        let explained = decision.explained(handle, exchange, &parts, work);
         if question.op == Op::Check {
-            return write_check(out, id, &decision, &explained);
+            told.outcome = if decision.rule.permits() { "permitted" } else { "refused" };
+            page.log(&told);
+            return write_check(out, id, decision, &explained);
         }
         if !decision.rule.permits() {
+            page.log(&told);
             let code = if decision.rule.passes() { Code::RateLimited } else { Code::Denied };
             return refuse(code, format_args!("{explained}"));
         }
+        told.alert = page.alert(&told);
         let credentials = record.credentials(held.secret.expose());
         let had_body = request.body.is_some();
         if decision.endpoint.is_some_and(|endpoint| endpoint.key_only) {
-            let header = match slot.exchange.schemes[0].key {
+            let header = match exchange.schemes[0].key {
                 Some(Place::Header(name)) => credentials.key.map(|key| (name.text(), key)),
                 _ => None,
             };
-            policy::count(bounds, decision.endpoint, &facts, work);
+            policy::count(page.bounds, decision.endpoint, &facts, work);
+            page.log(&Line { outcome: "signed", sent: Some((parts.query, parts.body, "")), ..told });
             return write_unsigned(out, id, &parts, had_body, header);
         }
         let clock = Clock {
-            now_ns: held.now_ns,
-            last: slot.last,
+            now_ns,
+            last: page.state.last,
             skew: match record.skew {
                 Some(fixed) => self.skew.map_or(fixed, |asked| fixed.narrower(asked)),
                 None => self.skew.unwrap_or(Skew::DEFAULT),
             },
             unique: self.unique.next(),
         };
-        let exchange = slot.exchange;
         let private = takes_private_keys(exchange) && exchange.kind(&credentials) != KeyKind::Hmac;
         let mut sign = || exchange.sign(&parts, &credentials, &mut held.keyed, &clock, signed);
-        match if private { held.deep.run(sign) } else { sign() } {
+        let wrong = match if private { held.deep.run(sign) } else { sign() } {
             Ok(()) => {
-                slot.last = signed.stamp.value;
-                policy::count(bounds, decision.endpoint, &facts, work);
-                write_signed(out, id, &parts, had_body, signed, &credentials);
+                page.state.last = signed.stamp.value;
+                policy::count(page.bounds, decision.endpoint, &facts, work);
+                let sent = Some((signed.query.as_str(), signed.body.as_str(), signed.signature()));
+                page.log(&Line { outcome: "signed", sent, ..told });
+                return write_signed(out, id, &parts, had_body, signed, &credentials);
             }
-            Err(wrong @ (signbox_exchanges::Error::Request(_) | signbox_exchanges::Error::Field(..))) => {
-                refuse(Code::BadRequest, format_args!("{wrong}"))
+            Err(wrong) => wrong,
+        };
+        let (code, rule) = match wrong {
+            signbox_exchanges::Error::Request(_) | signbox_exchanges::Error::Field(..) => {
+                (Code::BadRequest, "bad-request")
             }
-            Err(signbox_exchanges::Error::Stale(wrong)) => {
-                refuse(Code::Stale, format_args!("{wrong}; leave it out, and the signer sets it"));
+            signbox_exchanges::Error::Stale(_) => (Code::Stale, "stale"),
+            signbox_exchanges::Error::Secret(_) => (Code::Unavailable, "bad-secret"),
+        };
+        page.log(&Line { rule, ..told });
+        match wrong {
+            signbox_exchanges::Error::Stale(_) => {
+                refuse(code, format_args!("{wrong}; leave it out, and the signer sets it"))
             }
-            Err(signbox_exchanges::Error::Secret(wrong)) => refuse(
-                Code::Unavailable,
-                format_args!("{wrong} ({}); add '{handle}' again", slot.exchange.name),
-            ),
+            signbox_exchanges::Error::Secret(_) => {
+                refuse(code, format_args!("{wrong} ({}); add '{handle}' again", exchange.name))
+            }
+            _ => refuse(code, format_args!("{wrong}")),
         }
     }
 
@@ -377,7 +505,7 @@ impl Signer {
             out,
             format_args!(
                 ",\"hello\":{{\"version\":\"{}\",\"mode\":\"{}\",\"memory\":\"{}\",\"landlock\":{},\"seccomp\":{},\
-                 \"static\":{},\"binary\":\"{}\",\"uid\":{},\"counts\":\"memory\",\"keys\":[",
+                 \"static\":{},\"binary\":\"{}\",\"uid\":{},\"counts\":\"",
                 env!("CARGO_PKG_VERSION"),
                 weakest.unwrap_or("group"),
                 self.level,
@@ -388,6 +516,14 @@ impl Signer {
                 self.uid,
             ),
         );
+        match &self.folder {
+            None => out.extend_from_slice(b"memory"),
+            Some(folder) => protocol::put_escaped(out, format_args!("{}", folder.path.display())),
+        }
+        if let Some(seal) = &self.seal {
+            protocol::put(out, format_args!("\",\"audit\":\"{}", seal.public));
+        }
+        out.extend_from_slice(b"\",\"keys\":[");
         for (at, (slot, bounds)) in slots.iter().zip(bounds).enumerate() {
             let comma = if at > 0 { "," } else { "" };
             protocol::put(
@@ -439,8 +575,28 @@ fn put_limits(out: &mut Vec<u8>, bounds: &[Bound]) {
     }
 }
 
+/// Allows as many open files as the ledgers and logs take.
+fn allow_files(count: usize) -> Result<(), String> {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let needed = count as u64 + 64;
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(|error| error.to_string())?;
+    if soft >= needed {
+        return Ok(());
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard).map_err(|error| error.to_string())?;
+    if hard < needed {
+        return Err(format!(
+            "{count} files are too many here (RLIMIT_NOFILE is {hard}); share the keys among several signers"
+        ));
+    }
+    Ok(())
+}
+
 /// More than a key and what is wrong with it take in an answer.
 const LONGEST_TROUBLE: usize = 2048;
 /// More than an answer can be longer than its line: key, passphrase, time, signature, an error's text.
 const ANSWER_ROOM: usize = 32 * 1024;
+const NOT_WRITTEN: &str = "nothing is signed, as the ledger or the audit log of the key cannot be written";
+const NO_LEDGER: &str =
+    "has a limit that asks for a ledger, and this signer has none: start it with --state DIR";
 const LINE_TOO_LONG: &str = "the line is longer than 65536 bytes";

@@ -100,6 +100,20 @@ pub(crate) fn sign(
     }
 }
 
+/// Signs a text that is no request with an Ed25519 key, as [`private_text`] writes one.
+///
+/// # Errors
+///
+/// Says in plain words what is wrong with the key, or that this build has no private keys.
+#[inline(never)]
+pub fn sign_text(secret: &[u8], text: &[u8]) -> Result<[u8; 64], &'static str> {
+    let mut signature = [0; LONGEST_SIGNATURE];
+    sign(KeyKind::Ed25519, secret, text, &mut signature)?;
+    let mut short = [0; 64];
+    short.copy_from_slice(&signature[..64]);
+    Ok(short)
+}
+
 /// Reads the whole of a secret, and says what it is.
 ///
 /// A private key is also tried: a signature is made and verified, so that a damaged key is found here. Of an HMAC secret

@@ -34,7 +34,9 @@ mod template;
 mod text;
 mod time;
 
-pub use asymmetric::{KeyKind, LONGEST_PRIVATE_TEXT, LONGEST_PUBLIC, private_text, public_of, public_text};
+pub use asymmetric::{
+    KeyKind, LONGEST_PRIVATE_TEXT, LONGEST_PUBLIC, private_text, public_of, public_text, sign_text,
+};
 pub use catalogue::{
     Class, Endpoint, Exchange, Method, Name, NameSet, Of, Shape, ShapeName, Tabled, When, catalogue, exchange,
 };

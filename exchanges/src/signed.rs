@@ -93,6 +93,11 @@ impl Signed {
         }
     }
 
+    /// The signature, as it is sent.
+    pub fn signature(&self) -> &str {
+        &self.signature
+    }
+
     /// What stands between path and query.
     pub fn mark(&self, parts: &Parts<'_>) -> &'static str {
         if self.query.is_empty() && !parts.marked { "" } else { "?" }

@@ -1,6 +1,6 @@
 //! The sandboxed program: finds its keys, raises its walls, answers lines until end of input.
 //!
-//! No option framework: this is the process that holds secrets, and its options are four.
+//! No option framework: this is the process that holds secrets, and its options are five.
 
 #![forbid(unsafe_code)]
 
@@ -38,6 +38,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
         linked_static: cfg!(target_feature = "crt-static"),
         memory: Choice::Auto,
         skew: None,
+        state: None,
     };
     let mut arguments = arguments;
     while let Some(argument) = arguments.next() {
@@ -49,6 +50,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
         match name {
             "--memory" => options.memory = value()?.parse().map_err(|error| format!("--memory: {error}"))?,
             "--max-skew" => options.skew = Some(skew(&value()?)?),
+            "--state" => options.state = Some(value()?.into()),
             _ if joined.is_some() => return Err(format!("unknown option '{argument}'")),
             "--claim" => options.claim = true,
             "--run" => options.run = true,
@@ -77,7 +79,8 @@ fn skew(text: &str) -> Result<Skew, String> {
 }
 
 const USAGE: &str = "\
-usage: signbox-signer [--claim] [--memory auto|secretmem|mlock] [--max-skew SECONDS|off] [--run] EXCHANGE/LABEL...
+usage: signbox-signer [--claim] [--memory auto|secretmem|mlock] [--max-skew SECONDS|off] [--state DIR] [--run]
+                      EXCHANGE/LABEL...
        signbox-signer --help | --version
 
 Signs HTTP requests with keys from the kernel keyring: one JSON line in on descriptor 0, one out on 1.

@@ -45,6 +45,8 @@ struct Pending {
 /// The rule that a limit refuses by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
+    /// Nobody should use the key.
+    Canary,
     /// The host is not listed.
     HostNotListed,
     /// An order is for a symbol that is not listed.
@@ -81,7 +83,8 @@ pub enum Broken {
 
 impl Broken {
     /// Every rule.
-    pub const ALL: [Broken; 16] = [
+    pub const ALL: [Broken; 17] = [
+        Broken::Canary,
         Broken::HostNotListed,
         Broken::SymbolNotListed,
         Broken::SideNotListed,
@@ -103,6 +106,7 @@ impl Broken {
     /// The rule's name.
     pub fn name(self) -> &'static str {
         match self {
+            Broken::Canary => "canary",
             Broken::HostNotListed => "host-not-listed",
             Broken::SymbolNotListed => "symbol-not-listed",
             Broken::SideNotListed => "side-not-listed",
@@ -294,6 +298,9 @@ impl Asked<'_> {
         let now_ns = self.facts.now_ns;
         self.bounds.iter().find_map(|bound| {
             let limits = &bound.limits;
+            if limits.is_canary() {
+                return self.breach(bound, Broken::Canary, format_args!("nobody should use this key"));
+            }
             let host = self.parts.host(self.exchange);
             if limits.has(Limit::Hosts) && !limits.lists_host(host) {
                 return self.breach(
@@ -415,6 +422,16 @@ impl Bound {
     /// A source that is not the record, without limits as yet.
     pub fn of(place: String) -> Bound {
         Bound { place: Some(place), ..Bound::default() }
+    }
+
+    /// Whether the audit log holds no more of a request than hashes.
+    pub fn audits_hashes(&self) -> bool {
+        self.limits.audits_hashes()
+    }
+
+    /// Whether there is a warning when a symbol is used for the first time, and when an endpoint is.
+    pub fn alerts(&self) -> (bool, bool) {
+        (self.limits.alerts_symbols(), self.limits.alerts_endpoints())
     }
 
     /// What tells this source from the others of a key, whoever asks and whenever.

@@ -45,6 +45,17 @@ pub enum Count {
     },
 }
 
+impl Count {
+    /// Whether both are of the same thing, at whatever time.
+    pub fn is_of(&self, other: &Count) -> bool {
+        match (self, other) {
+            (Count::Sum { key, .. }, Count::Sum { key: known, .. }) => key == known,
+            (Count::Rate { place, .. }, Count::Rate { place: known, .. }) => place == known,
+            _ => false,
+        }
+    }
+}
+
 impl Default for Counts {
     fn default() -> Self {
         Counts { day: 0, sums: Vec::with_capacity(MOST_SUMS), paid_back_ns: [0; MOST_RATES], changed: 0 }

@@ -51,11 +51,17 @@ pub enum Limit {
     WithdrawDay,
     /// The limits that may be there although the exchange's signature cannot enforce them.
     AcceptUnenforced,
+    /// What the audit log holds of a request.
+    Audit,
+    /// What there is a warning for.
+    Alert,
+    /// That counts must survive the signer.
+    Ledger,
 }
 
 impl Limit {
     /// Every limit, in the order they are listed in.
-    pub const ALL: [Limit; 21] = [
+    pub const ALL: [Limit; 24] = [
         Limit::Allow,
         Limit::Hosts,
         Limit::Symbols,
@@ -77,6 +83,9 @@ impl Limit {
         Limit::WithdrawTo,
         Limit::WithdrawDay,
         Limit::AcceptUnenforced,
+        Limit::Audit,
+        Limit::Alert,
+        Limit::Ledger,
     ];
 
     /// The limit of this name.
@@ -108,6 +117,9 @@ impl Limit {
             Limit::WithdrawTo => "withdraw-to",
             Limit::WithdrawDay => "withdraw-day",
             Limit::AcceptUnenforced => "accept-unenforced",
+            Limit::Audit => "audit",
+            Limit::Alert => "alert",
+            Limit::Ledger => "ledger",
         }
     }
 
@@ -131,6 +143,9 @@ impl Limit {
             Limit::WithdrawTo => "'BTC/bitcoin:ADDRESS' or 'XRP/*:ADDRESS#TAG'",
             Limit::WithdrawDay => "'USDT:1000 BTC:0.1'",
             Limit::AcceptUnenforced => "names of limits, such as 'notional symbols'",
+            Limit::Audit => "'full' or 'hashes'",
+            Limit::Alert => "words out of 'use new-symbol new-endpoint'",
+            Limit::Ledger => "'required'",
         }
     }
 
@@ -173,6 +188,9 @@ impl Limit {
             Limit::WithdrawTo => 18,
             Limit::WithdrawDay => 19,
             Limit::AcceptUnenforced => 20,
+            Limit::Audit => 21,
+            Limit::Alert => 22,
+            Limit::Ledger => 23,
         }
     }
 }
@@ -234,6 +252,9 @@ pub struct Limits {
     withdraw_to: Vec<Destination>,
     withdraw_day: Vec<Amount>,
     unenforced: u32,
+    audit: u8,
+    alert: u8,
+    ledger: u8,
     /// The limits as the record wrote them, when they are a record's.
     written: Vec<u8>,
     written_wrong: Option<Mistake>,
@@ -260,6 +281,9 @@ impl Default for Limits {
             withdraw_to: Vec::with_capacity(MOST_WORDS),
             withdraw_day: Vec::with_capacity(MOST_WORDS),
             unenforced: 0,
+            audit: 0,
+            alert: 0,
+            ledger: 0,
             written: Vec::with_capacity(crate::record::LONGEST),
             written_wrong: None,
         }
@@ -376,6 +400,26 @@ impl Limits {
         self.band.as_ref()
     }
 
+    /// Whether the audit log holds no more of a request than hashes.
+    pub(super) fn audits_hashes(&self) -> bool {
+        self.audit & 0b10 != 0
+    }
+
+    /// Whether the key is one that nobody should use.
+    pub(super) fn is_canary(&self) -> bool {
+        self.alert & 0b001 != 0
+    }
+
+    /// Whether there is a warning when a symbol is used for the first time.
+    pub(super) fn alerts_symbols(&self) -> bool {
+        self.alert & 0b010 != 0
+    }
+
+    /// Whether there is a warning when an endpoint is used for the first time.
+    pub(super) fn alerts_endpoints(&self) -> bool {
+        self.alert & 0b100 != 0
+    }
+
     pub(super) fn rates(&self) -> &[Rate] {
         &self.rates
     }
@@ -418,6 +462,7 @@ impl Limits {
         self.texts.clear();
         self.said.clear();
         (self.there, self.unenforced, self.sides, self.types) = (0, 0, 0, 0);
+        (self.audit, self.alert, self.ledger) = (0, 0, 0);
         (self.allow, self.band, self.until_ns) = (Grants::NONE, None, 0);
         for list in [&mut self.hosts, &mut self.symbols] {
             list.clear();
@@ -544,6 +589,9 @@ impl Limits {
             Limit::WithdrawTo => push(&mut self.withdraw_to, Destination::of(word, place)?),
             Limit::Rate => Rate::push(None, word, &mut self.rates),
             Limit::RateOf(class) => Rate::push(Some(class), word, &mut self.rates),
+            Limit::Audit => words::one_of(word, &["full", "hashes"], &mut self.audit),
+            Limit::Alert => words::one_of(word, &["use", "new-symbol", "new-endpoint"], &mut self.alert),
+            Limit::Ledger => words::one_of(word, &["required"], &mut self.ledger),
             Limit::AcceptUnenforced => {
                 let named = Limit::of(word).filter(|named| *named != Limit::AcceptUnenforced);
                 self.unenforced |= named.ok_or("a word that is no limit")?.bit();
@@ -558,6 +606,7 @@ impl Limits {
 fn unenforceable(exchange: &Exchange, limit: Limit) -> Option<&'static str> {
     match limit {
         Limit::Allow | Limit::AcceptUnenforced | Limit::Until | Limit::Hours | Limit::Rate => None,
+        Limit::Audit | Limit::Alert | Limit::Ledger => None,
         // A signature without a host in it is a matter of which key is known where.
         Limit::Hosts => None,
         _ if exchange.signs_nothing() => {

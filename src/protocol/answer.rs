@@ -15,6 +15,23 @@ pub fn write_error(out: &mut Vec<u8>, id: Option<&[u8]>, code: Code, text: fmt::
     out.extend_from_slice(b"}\n");
 }
 
+/// The id of an answer that was written here.
+pub fn id_of(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.strip_prefix(BEGIN)?;
+    if *rest.first()? != b'"' {
+        return rest.get(..rest.iter().position(|byte| *byte == b',')?);
+    }
+    let mut at = 1;
+    loop {
+        match rest.get(at)? {
+            b'"' => return rest.get(..=at),
+            // An escape takes the character behind it along.
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
 /// Writes the member `error` of an answer.
 pub fn put_error(out: &mut Vec<u8>, code: Code, text: fmt::Arguments<'_>) {
     put(out, format_args!("\"error\":{{\"code\":\"{}\",\"text\":\"", code.word()));
@@ -122,7 +139,7 @@ pub fn write_check(out: &mut Vec<u8>, id: &[u8], decision: &Decision, explained:
 
 /// Starts an answer: `{"v":1,"id":ID`.
 pub fn begin(out: &mut Vec<u8>, id: Option<&[u8]>) {
-    out.extend_from_slice(b"{\"v\":1,\"id\":");
+    out.extend_from_slice(BEGIN);
     out.extend_from_slice(id.unwrap_or(b"null"));
 }
 
@@ -154,3 +171,5 @@ fn write_body(out: &mut Vec<u8>, body: Option<&str>) {
         None => out.extend_from_slice(b"},\"body\":null}}\n"),
     }
 }
+
+const BEGIN: &[u8] = b"{\"v\":1,\"id\":";

@@ -1,6 +1,7 @@
 //! The start list: handles become keys, and keys are claimed, before the walls are up.
 
 use super::Options;
+use super::state::State;
 use signbox_exchanges::{Exchange, exchange};
 use signbox_keyring::{self as keyring, Key};
 use std::io::{Write as _, stderr};
@@ -12,8 +13,7 @@ pub(super) struct Slot {
     pub(super) exchange: &'static Exchange,
     pub(super) key: Key,
     pub(super) mode: &'static str,
-    /// The highest time or nonce used so far.
-    pub(super) last: u64,
+    pub(super) state: State,
 }
 
 pub(super) fn find_keys(options: &Options) -> Result<Vec<Slot>, String> {
@@ -40,7 +40,7 @@ pub(super) fn find_keys(options: &Options) -> Result<Vec<Slot>, String> {
             key.claim().map_err(|error| error.to_string())?;
             mode = "claimed";
         }
-        slots.push(Slot { handle: handle.clone(), exchange, key, mode, last: 0 });
+        slots.push(Slot { handle: handle.clone(), exchange, key, mode, state: State::default() });
     }
     Ok(slots)
 }
