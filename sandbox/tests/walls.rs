@@ -208,7 +208,7 @@ fn records() {
             unnamed.open(std::env::temp_dir()).unwrap()
         })
         .collect();
-    let fds: Vec<i32> = files.iter().map(|file| std::os::fd::AsRawFd::as_raw_fd(file)).collect();
+    let fds: Vec<i32> = files.iter().map(std::os::fd::AsRawFd::as_raw_fd).collect();
     assert_eq!(fds, [3, 4, 5]);
     if fd != "open" {
         enter(&[], &(3..5)).unwrap();
