@@ -38,6 +38,10 @@ impl Decimal {
 
     /// Reads a number as JSON writes it: `-1.50`, `1e-7`, `1E3`.
     pub fn parse(text: &str) -> Result<Decimal, Wrong> {
+        short(text.as_bytes()).map_or_else(|| Decimal::parse_any(text), Ok)
+    }
+
+    fn parse_any(text: &str) -> Result<Decimal, Wrong> {
         let (negative, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
         let (number, exponent) = match rest.split_once(['e', 'E']) {
             None => (rest, 0),
@@ -90,6 +94,11 @@ impl Decimal {
 
     /// The product, if it fits.
     pub fn checked_mul(self, other: Decimal) -> Option<Decimal> {
+        if let (Ok(one), Ok(two)) = (i64::try_from(self.mantissa), i64::try_from(other.mantissa)) {
+            let mantissa = i128::from(one) * i128::from(two);
+            let product = Decimal { mantissa, scale: self.scale + other.scale }.shortest();
+            return (product.scale <= MOST).then_some(product);
+        }
         // The zeros of a whole number and the decimals of the other cancel out.
         let (mut one, mut other) = if self.scale == 0 { (self, other) } else { (other, self) };
         while one.mantissa % 10 == 0 && one.scale == 0 && other.scale > 0 {
@@ -113,12 +122,23 @@ impl Decimal {
 
     /// The number that is written without a point though so many of its digits are decimals.
     pub(crate) fn with_decimals(self, decimals: u8) -> Option<Decimal> {
+        if decimals == 0 {
+            return Some(self);
+        }
         let number = Decimal { mantissa: self.mantissa, scale: self.scale.checked_add(decimals)? }.shortest();
         (number.scale <= MOST).then_some(number)
     }
 
     fn shortest(self) -> Decimal {
         let Decimal { mut mantissa, mut scale } = self;
+        // What fits a register is divided by one instruction.
+        if let Ok(mut small) = i64::try_from(mantissa) {
+            while scale > 0 && small % 10 == 0 {
+                small /= 10;
+                scale -= 1;
+            }
+            return Decimal { mantissa: small.into(), scale };
+        }
         while scale > 0 && mantissa % 10 == 0 {
             mantissa /= 10;
             scale -= 1;
@@ -129,6 +149,11 @@ impl Decimal {
 
 impl Ord for Decimal {
     fn cmp(&self, other: &Decimal) -> Ordering {
+        let scale = self.scale.max(other.scale);
+        let same = |number: &Decimal| shifted(number.mantissa, u32::from(scale - number.scale));
+        if let (Some(one), Some(two)) = (same(self), same(other)) {
+            return one.cmp(&two);
+        }
         // Whole numbers first, then what is above them: nothing has to be made longer than it fits.
         let halves = |number: &Decimal| {
             let unit = power(number.scale);
@@ -157,6 +182,33 @@ impl fmt::Display for Decimal {
     }
 }
 
+/// What nearly every number is: at most 19 digits and perhaps a point among them. Nothing for any other.
+fn short(text: &[u8]) -> Option<Decimal> {
+    let point = text.iter().position(|byte| *byte == b'.').unwrap_or(text.len());
+    let (whole, rest) = text.split_at(point);
+    let mut decimals = match rest {
+        [] => rest,
+        [_] => return None,
+        [_, decimals @ ..] => decimals,
+    };
+    if text.len() > 19 || whole.is_empty() || (whole.len() > 1 && whole[0] == b'0') {
+        return None;
+    }
+    while let [shorter @ .., b'0'] = decimals {
+        decimals = shorter;
+    }
+    let mut mantissa = 0_u64;
+    for byte in whole.iter().chain(decimals) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        // 19 digits fit.
+        mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    Some(Decimal { mantissa: mantissa.into(), scale: decimals.len() as u8 })
+}
+
 /// An exponent, which is small.
 fn parse_exponent(text: &str) -> Result<i32, Wrong> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -169,16 +221,27 @@ fn parse_exponent(text: &str) -> Result<i32, Wrong> {
 
 /// A number with so many zeros behind it, if it fits.
 fn shifted(number: i128, zeros: u32) -> Option<i128> {
-    if number == 0 {
-        return Some(0);
+    if number == 0 || zeros == 0 {
+        return Some(number);
     }
-    number.checked_mul(10_i128.checked_pow(zeros)?)
+    number.checked_mul(*POWERS.get(zeros as usize)?)
 }
 
 /// Ten to the power of a scale.
 fn power(scale: u8) -> i128 {
-    10_i128.pow(u32::from(scale.min(MOST)))
+    POWERS[usize::from(scale.min(MOST))]
 }
+
+/// The powers of ten, as far as there are.
+const POWERS: [i128; 39] = {
+    let mut powers = [1; 39];
+    let mut at = 1;
+    while at < 39 {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
+};
 
 const MOST_READ: u8 = 18;
 const MOST: u8 = 36;
@@ -225,6 +288,34 @@ mod tests {
             " 1", "1 ", "0x10", "NaN", "inf", "--1", "1.2.3", "1e5e5", "-.5", "\u{661}", "1.-5", "1.+5",
         ] {
             assert!(Decimal::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_short_way_reads_what_the_long_one_reads() {
+        let digits = ["", "0", "7", "00", "07", "70", "0.", "12", "100", "9999999999999999999"];
+        let decimals =
+            ["", ".", ".0", ".00", ".5", ".50", ".05", ".000000000000000001", ".1.", ".9999999999999999"];
+        let mut read = 0;
+        for whole in digits {
+            for rest in decimals {
+                for end in ["", "0", "x", "e1", "-", "/", ":"] {
+                    let text = format!("{whole}{rest}{end}");
+                    if let Some(number) = short(text.as_bytes()) {
+                        assert_eq!(Decimal::parse_any(&text), Ok(number), "{text}");
+                        read += 1;
+                    }
+                }
+            }
+        }
+        assert!(read > 50, "{read}");
+        let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+        for _ in 0..20_000 {
+            let text = dice.number();
+            assert!(
+                short(text.as_bytes()).is_none_or(|number| Decimal::parse_any(&text) == Ok(number)),
+                "{text}"
+            );
         }
     }
 
