@@ -69,6 +69,8 @@ pub struct Param {
     pub source: Source,
     /// Whether its value, in a query or a form, holds a `=` or a `;`, at which it could be cut in two.
     pub cuttable: bool,
+    /// What its name begins with; see [`beginning`].
+    begins: u16,
     /// A hash of the name, so that names that differ are mostly told apart without reading them.
     hash: u32,
     name: Range<u32>,
@@ -167,6 +169,13 @@ impl<'a> Parts<'a> {
     pub(crate) fn places(&self, param: &Param) -> (Range<usize>, Range<usize>) {
         let wide = |range: &Range<u32>| range.start as usize..range.end as usize;
         (wide(&param.name), wide(&param.value))
+    }
+
+    /// The parameters of one source whose name is `wanted`, or some readers might take for it, and others.
+    pub(crate) fn like(&self, source: Source, wanted: &str) -> impl Iterator<Item = &'a Param> {
+        let begins = beginning(wanted.as_bytes());
+        let like = move |param: &&Param| param.begins == begins || param.begins == 0 || begins == 0;
+        self.params.iter().filter(move |param| param.source == source).filter(like)
     }
 
     /// The first parameter of this name.
@@ -455,6 +464,7 @@ fn members(body: &str, params: &mut Vec<Param>, names: &mut Names) -> Result<(),
     cursor.end()
 }
 
+#[inline(always)]
 fn push(
     params: &mut Vec<Param>,
     source: Source,
@@ -468,9 +478,20 @@ fn push(
     }
     // A request is at most one line long, so its places fit 32 bits.
     let narrow = |range: Range<usize>| range.start as u32..range.end as u32;
-    let hash = hash(&text[name.clone()]);
-    params.push(Param { source, cuttable, hash, name: narrow(name), value: narrow(value) });
+    let bytes = &text[name.clone()];
+    let (hash, begins) = (hash(bytes), beginning(bytes));
+    params.push(Param { source, cuttable, begins, hash, name: narrow(name), value: narrow(value) });
     Ok(())
+}
+
+/// What the first two bytes of a name have in common with those of every name that some readers could take for it: mostly
+/// enough to see that it is none. 0, which may be any, if it is shorter or one of them is percent-encoded.
+fn beginning(name: &[u8]) -> u16 {
+    match name.first_chunk() {
+        // Letters that differ in case differ in this bit.
+        Some(two) if !two.contains(&b'%') => u16::from_le_bytes(*two) | 0x2020,
+        _ => 0,
+    }
 }
 
 /// The bytes that stand for themselves in a parameter name.

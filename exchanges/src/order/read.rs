@@ -4,6 +4,7 @@ use crate::catalogue::Endpoint;
 use crate::json::{self, Cursor, Names, Wrong, spaces, string_len, value_len};
 use crate::order::{OrderPlace, Within};
 use crate::parts::{BodyKind, Parts, Source};
+use crate::scan::{find, until};
 use core::ops::Range;
 
 /// What looks into one request.
@@ -66,7 +67,13 @@ impl Reader<'_, '_> {
 
     /// The text of a piece.
     pub(super) fn text(&self, piece: Piece) -> Result<&str, Wrong> {
-        core::str::from_utf8(self.bytes(piece)).map_err(|_| "a field that is not UTF-8")
+        let whole = match piece.of {
+            Of::Query => self.parts.query,
+            Of::Body => self.parts.body,
+            Of::Path => self.parts.path,
+            Of::Own => return core::str::from_utf8(self.bytes(piece)).map_err(|_| NOT_UTF8),
+        };
+        whole.get(piece.start..piece.end).ok_or(NOT_UTF8)
     }
 
     /// The text that stands at a place, if there is one that is not empty.
@@ -157,9 +164,13 @@ impl Reader<'_, '_> {
         if source == Source::Body && self.parts.kind == BodyKind::List {
             return self.whole().map_or(Ok(None), |whole| self.down(whole, name));
         }
-        let (first, rest) = name.split_once('.').map_or((name, None), |(first, rest)| (first, Some(rest)));
+        if source == Source::Query && self.parts.query.is_empty() {
+            return Ok(None);
+        }
+        let dot = find(name.as_bytes(), b'.');
+        let (first, rest) = dot.map_or((name, None), |dot| (&name[..dot], Some(&name[dot + 1..])));
         let mut known: Option<Piece> = None;
-        for param in self.parts.params.iter().filter(|param| param.source == source) {
+        for param in self.parts.like(source, first) {
             if !is_called(self.parts.name(param).as_bytes(), first)? {
                 continue;
             }
@@ -260,12 +271,13 @@ impl Reader<'_, '_> {
             (Written::Json, [b'{' | b'[', ..]) => {
                 return Err("an object or a list where there should be a value");
             }
-            (Written::Form | Written::Path, bytes) if bytes.iter().any(|byte| b"%+".contains(byte)) => {
+            (Written::Form | Written::Path, bytes) if until(bytes, [b'%', b'+']) < bytes.len() => {
                 self.decode(piece, false)?
             }
             _ => Piece { written: Written::Plain, ..piece },
         };
-        if self.bytes(text).iter().any(|byte| *byte < 0x20 || *byte == 0x7f) {
+        let bytes = self.bytes(text);
+        if until(bytes, [0x7f]) < bytes.len() {
             return Err("a field with a control character");
         }
         self.text(text)?;
@@ -430,6 +442,7 @@ fn digit(byte: u8) -> Option<u8> {
 }
 
 const MOST_ORDERS: usize = 100;
+const NOT_UTF8: Wrong = "a field that is not UTF-8";
 pub(super) const TWICE: Wrong = "a field that stands twice, with two values";
 
 #[cfg(test)]
@@ -529,6 +542,30 @@ mod tests {
             ("/", Some("a=%7B%22b%22%3A%22x+y%22%7D"), "a.b"),
         ] {
             assert!(text(url, body, name).is_err(), "{url} {body:?} {name}");
+        }
+    }
+
+    #[test]
+    fn no_name_is_passed_over_that_could_be_taken_for_the_one_looked_for() {
+        let names = [
+            "a", "ab", "aB", "AB", "abc", "a[b", "a[b]", "a[", "a%5Bb", "a%5bB]", "ab[", "ab%5b", "a_b", "b",
+            "_b",
+        ];
+        let letters = ["a", "A", "b", "B", "[", "%5B", "%5d", "_", "-", "1"];
+        let given = letters.iter().flat_map(|one| letters.iter().map(move |two| format!("{one}{two}")));
+        let given: Vec<String> =
+            given.flat_map(|two| ["", "b", "]", "%5B", "[0]"].map(|end| format!("{two}{end}"))).collect();
+        for name in names.iter().map(|name| (*name).to_owned()).chain(given) {
+            let url = format!("/?{name}=1");
+            reading(&url, None, 0, |reader| {
+                for wanted in names {
+                    let passed_over = reader.parts.like(Source::Query, wanted).next().is_none();
+                    assert!(
+                        !passed_over || is_called(name.as_bytes(), wanted) == Ok(false),
+                        "{name} {wanted}"
+                    );
+                }
+            });
         }
     }
 
