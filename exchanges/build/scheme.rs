@@ -84,6 +84,13 @@ struct WhenEntry {
     key: Option<String>,
 }
 
+impl WhenEntry {
+    /// Whether it asks for more than method, path and key.
+    fn conditional(&self) -> bool {
+        self.body.is_some() || self.query.is_some() || !self.host.is_empty() || !self.field.is_empty()
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum BodyEntry {
@@ -166,10 +173,7 @@ impl SchemeFile {
                 methods: entry.when.methods.clone(),
                 paths: entry.when.path.clone(),
                 key: entry.when.key.clone(),
-                conditional: entry.when.body.is_some()
-                    || entry.when.query.is_some()
-                    || !entry.when.host.is_empty()
-                    || !entry.when.field.is_empty(),
+                conditional: entry.when.conditional(),
                 path_bound: bound("path"),
                 method_bound: bound("method"),
                 strip: entry.strip.clone(),
@@ -371,11 +375,12 @@ impl SchemeEntry {
         }
         let joined = message.windows(2).any(|pair| pair[0].is("path") && pair[1].opens_with_query());
         Ok(format!(
-            "Scheme {{ methods: {methods}, paths: {}, with_body: {with_body}, with_query: {:?}, hosts: {}, field: {field}, kind: KeyKind::{kind_code}, \
+            "Scheme {{ always: {}, methods: {methods}, paths: {}, with_body: {with_body}, with_query: {:?}, hosts: {}, field: {field}, kind: KeyKind::{kind_code}, \
              algorithm: {}, strip: {}, leave: {}, decodes: {}, flattens: {}, joined: {joined}, twin: {twin}, signs_query: {}, signs_body: {}, message: {}, \
              encoding: Encoding::{encoding}, signature: {signature}, key: {key}, uid: {uid}, passphrase: {passphrase}, \
              time: {time}, nonce: {nonce}, headers: {headers}, must: {must}, defaults: {defaults}, bodies: {bodies}, \
              binds: {} }}",
+            when.methods.is_empty() && when.path.is_empty() && !when.conditional(),
             tables.names(when.path.iter().map(String::as_str)),
             when.query,
             tables.names(when.host.iter().map(String::as_str)),

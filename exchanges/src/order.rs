@@ -12,6 +12,7 @@ use crate::catalogue::{Endpoint, Exchange, Method};
 use crate::decimal::Decimal;
 use crate::json::{Names, Wrong};
 use crate::parts::{BodyKind, Parts, Source};
+use crate::scheme::Scheme;
 pub use entry::{Condition, Fixed, OrderEntry, OrderField, OrderPlace, Within};
 use read::{Piece, Reader};
 
@@ -216,8 +217,13 @@ impl Exchange {
         if entries.is_empty() {
             return Ok(());
         }
+        let mut before: Option<&Scheme> = None;
         for (_, scheme) in self.schemes_of(parts) {
-            scheme.check_cuts(parts, entries)?;
+            // Most exchanges sign the same text with every kind of key.
+            if before.is_none_or(|before| before.message != scheme.message) {
+                scheme.check_cuts(parts, entries)?;
+            }
+            before = Some(scheme);
         }
         scratch.text.clear();
         let mut reader = Reader { parts, endpoint, own: &mut scratch.text, names: &mut scratch.names };

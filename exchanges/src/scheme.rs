@@ -82,6 +82,8 @@ impl Binds {
 /// One way to sign.
 #[derive(Debug)]
 pub struct Scheme {
+    /// Whether it is for every request.
+    pub(crate) always: bool,
     /// The methods it is for, one bit each; none means all.
     pub(crate) methods: u8,
     /// The beginnings of the paths it is for; none means all.

@@ -115,7 +115,13 @@ impl Exchange {
 }
 
 impl Scheme {
+    /// Whether it is for a request.
     pub(crate) fn fits(&self, parts: &Parts<'_>) -> bool {
+        self.always || self.holds(parts)
+    }
+
+    #[inline(never)]
+    fn holds(&self, parts: &Parts<'_>) -> bool {
         (self.methods == 0 || self.methods & 1 << (parts.method as u8) != 0)
             && (self.paths.is_empty() || self.paths.iter().any(|start| parts.path.starts_with(start.text())))
             && self.with_body.is_none_or(|wanted| wanted.is(parts.kind))

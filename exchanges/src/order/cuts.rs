@@ -17,7 +17,7 @@ impl Scheme {
         }
         let json = matches!(parts.kind, BodyKind::Object | BodyKind::List);
         for param in parts.params.iter().filter(|param| !json || param.source == Source::Query) {
-            if parts.value(param).contains(';') {
+            if param.cuttable && parts.value(param).contains(';') {
                 return Err("a parameter value with ';', at which it could be cut; write %3B");
             }
             if self.decodes && hides_a_cut(parts.value(param)) {
