@@ -1,5 +1,6 @@
 // An orders.toml as Rust constants: where each order of a call says what. The language is described in catalog/README.md.
 
+use super::beginning;
 use super::tables::Tables;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -369,7 +370,16 @@ fn place(name: &str, path: &str, tables: &mut Tables) -> Result<String, String> 
         (_, Some(inner)) => ("Request", inner),
         _ => ("Order", name),
     };
-    Ok(format!("OrderPlace {{ within: Within::{within}, name: {} }}", tables.name(name)))
+    let first = name.split('.').next().unwrap_or(name);
+    if first.len() > 255 {
+        return Err(format!("'{name}' is too long"));
+    }
+    Ok(format!(
+        "OrderPlace {{ within: Within::{within}, first: {}, begins: {}, name: {} }}",
+        first.len(),
+        beginning(first.as_bytes()),
+        tables.name(name)
+    ))
 }
 
 fn is_place(name: &str) -> bool {

@@ -10,3 +10,13 @@ pub(crate) fn hash(name: &[u8]) -> u32 {
     };
     (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
+
+/// What the first two bytes of a name have in common with those of every name that some readers could take for it: mostly
+/// enough to see that it is none. 0, which may be any, if it is shorter or one of them is percent-encoded.
+pub(crate) fn beginning(name: &[u8]) -> u16 {
+    match name.first_chunk() {
+        // Letters that differ in case differ in this bit.
+        Some(two) if !two.contains(&b'%') => u16::from_le_bytes(*two) | 0x2020,
+        _ => 0,
+    }
+}

@@ -4,7 +4,7 @@
 //! escaped letter in a path, bytes behind a JSON value) is refused, so that the decision and the
 //! exchange see the same request.
 
-use crate::catalogue::{Exchange, Method, Name, hash};
+use crate::catalogue::{Exchange, Method, Name, beginning, hash};
 use crate::json::{self, Cursor, Names, Value, Wrong};
 use crate::scan::until;
 use crate::scheme::Place;
@@ -171,11 +171,10 @@ impl<'a> Parts<'a> {
         (wide(&param.name), wide(&param.value))
     }
 
-    /// The parameters of one source whose name is `wanted`, or some readers might take for it, and others.
-    pub(crate) fn like(&self, source: Source, wanted: &str) -> impl Iterator<Item = &'a Param> {
-        let begins = beginning(wanted.as_bytes());
+    /// The parameters whose name has this beginning, or may have it.
+    pub(crate) fn like(&self, begins: u16) -> impl Iterator<Item = &'a Param> {
         let like = move |param: &&Param| param.begins == begins || param.begins == 0 || begins == 0;
-        self.params.iter().filter(move |param| param.source == source).filter(like)
+        self.params.iter().filter(like)
     }
 
     /// The first parameter of this name.
@@ -482,16 +481,6 @@ fn push(
     let (hash, begins) = (hash(bytes), beginning(bytes));
     params.push(Param { source, cuttable, begins, hash, name: narrow(name), value: narrow(value) });
     Ok(())
-}
-
-/// What the first two bytes of a name have in common with those of every name that some readers could take for it: mostly
-/// enough to see that it is none. 0, which may be any, if it is shorter or one of them is percent-encoded.
-fn beginning(name: &[u8]) -> u16 {
-    match name.first_chunk() {
-        // Letters that differ in case differ in this bit.
-        Some(two) if !two.contains(&b'%') => u16::from_le_bytes(*two) | 0x2020,
-        _ => 0,
-    }
 }
 
 /// The bytes that stand for themselves in a parameter name.

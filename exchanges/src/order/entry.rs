@@ -53,6 +53,10 @@ pub struct OrderField {
 pub struct OrderPlace {
     /// In what.
     pub within: Within,
+    /// How long its name is up to the first dot.
+    pub(crate) first: u8,
+    /// What its name begins with; see [`beginning`](crate::catalogue::beginning).
+    pub(crate) begins: u16,
     /// Its name; dots lead into objects, numbers into lists.
     pub name: Name,
 }

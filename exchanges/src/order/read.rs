@@ -1,10 +1,10 @@
 //! Finding the values of an order in a request, wherever they stand and however they are written.
 
-use crate::catalogue::Endpoint;
+use crate::catalogue::{Endpoint, beginning};
 use crate::json::{self, Cursor, Names, Wrong, spaces, string_len, value_len};
 use crate::order::{OrderPlace, Within};
 use crate::parts::{BodyKind, Parts, Source};
-use crate::scan::{find, until};
+use crate::scan::until;
 use core::ops::Range;
 
 /// What looks into one request.
@@ -25,8 +25,32 @@ pub(super) struct Piece {
     written: Written,
 }
 
-/// What a [`Piece`] is a piece of.
+/// A name that is looked for in a request.
 #[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted<'n> {
+    /// A parameter, and what leads from it further in.
+    name: &'n str,
+    /// How long the parameter's name is.
+    first: usize,
+    /// What it begins with.
+    begins: u16,
+}
+
+impl<'n> From<&'n str> for Wanted<'n> {
+    fn from(name: &'n str) -> Self {
+        let first = name.split('.').next().unwrap_or(name);
+        Wanted { name, first: first.len(), begins: beginning(first.as_bytes()) }
+    }
+}
+
+impl From<&OrderPlace> for Wanted<'static> {
+    fn from(place: &OrderPlace) -> Self {
+        Wanted { name: place.name.text(), first: place.first.into(), begins: place.begins }
+    }
+}
+
+/// What a [`Piece`] is a piece of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Of {
     Query,
     Body,
@@ -92,7 +116,7 @@ impl Reader<'_, '_> {
                 })
             }
             (Within::Order, Some(item)) => self.down(item, &place.name)?,
-            _ => return self.text_of_request(&place.name),
+            _ => return self.text_of_request(place.into()),
         };
         found.map_or(Ok(None), |piece| self.plain(piece))
     }
@@ -112,7 +136,7 @@ impl Reader<'_, '_> {
                     {
                         None
                     }
-                    name => self.of_request(source, name)?,
+                    name => self.of_request(source, name.into())?,
                 };
                 let Some(found) = found else { continue };
                 if known.replace(found).is_some() {
@@ -147,10 +171,10 @@ impl Reader<'_, '_> {
     }
 
     /// The text of a field of the query or the body; in both it must be the same.
-    fn text_of_request(&mut self, name: &str) -> Result<Option<Piece>, Wrong> {
+    fn text_of_request(&mut self, wanted: Wanted<'_>) -> Result<Option<Piece>, Wrong> {
         let mut known = None;
         for source in [Source::Query, Source::Body] {
-            let Some(found) = self.of_request(source, name)? else { continue };
+            let Some(found) = self.of_request(source, wanted)? else { continue };
             let Some(text) = self.plain(found)? else { continue };
             match known {
                 Some(other) if self.bytes(other) != self.bytes(text) => return Err(TWICE),
@@ -160,18 +184,21 @@ impl Reader<'_, '_> {
         Ok(known)
     }
 
-    fn of_request(&mut self, source: Source, name: &str) -> Result<Option<Piece>, Wrong> {
+    fn of_request(&mut self, source: Source, wanted: Wanted<'_>) -> Result<Option<Piece>, Wrong> {
         if source == Source::Body && self.parts.kind == BodyKind::List {
-            return self.whole().map_or(Ok(None), |whole| self.down(whole, name));
+            return self.whole().map_or(Ok(None), |whole| self.down(whole, wanted.name));
         }
-        if source == Source::Query && self.parts.query.is_empty() {
+        let nothing = match source {
+            Source::Query => self.parts.query.is_empty(),
+            Source::Body => self.parts.kind == BodyKind::None,
+        };
+        if nothing {
             return Ok(None);
         }
-        let dot = find(name.as_bytes(), b'.');
-        let (first, rest) = dot.map_or((name, None), |dot| (&name[..dot], Some(&name[dot + 1..])));
         let mut known: Option<Piece> = None;
-        for param in self.parts.like(source, first) {
-            if !is_called(self.parts.name(param).as_bytes(), first)? {
+        for param in self.parts.like(wanted.begins) {
+            let first = &wanted.name[..wanted.first];
+            if param.source != source || !is_called(self.parts.name(param).as_bytes(), first)? {
                 continue;
             }
             let (name, value) = self.parts.places(param);
@@ -200,7 +227,7 @@ impl Reader<'_, '_> {
                 _ => known = Some(found),
             }
         }
-        match (known, rest) {
+        match (known, wanted.name.get(wanted.first + 1..)) {
             (Some(piece), Some(rest)) => self.down(piece, rest),
             (known, _) => Ok(known),
         }
@@ -263,6 +290,11 @@ impl Reader<'_, '_> {
     fn plain(&mut self, piece: Piece) -> Result<Option<Piece>, Wrong> {
         let bytes = self.bytes(piece);
         let text = match (piece.written, bytes) {
+            // Nothing to decode, and no control character.
+            (Written::Form, bytes) if until(bytes, [b'%', b'+', 0x7f]) == bytes.len() => {
+                let text = Piece { written: Written::Plain, ..piece };
+                return Ok((text.start < text.end).then_some(text));
+            }
             (Written::Json, [b'"', inside @ .., b'"']) => {
                 let text = piece.part(1..1 + inside.len(), Written::Plain);
                 if inside.contains(&b'\\') { self.unescape(text)? } else { text }
@@ -271,7 +303,7 @@ impl Reader<'_, '_> {
             (Written::Json, [b'{' | b'[', ..]) => {
                 return Err("an object or a list where there should be a value");
             }
-            (Written::Form | Written::Path, bytes) if until(bytes, [b'%', b'+']) < bytes.len() => {
+            (Written::Form | Written::Path, bytes) if bytes.iter().any(|byte| b"%+".contains(byte)) => {
                 self.decode(piece, false)?
             }
             _ => Piece { written: Written::Plain, ..piece },
@@ -280,7 +312,9 @@ impl Reader<'_, '_> {
         if until(bytes, [0x7f]) < bytes.len() {
             return Err("a field with a control character");
         }
-        self.text(text)?;
+        if text.of == Of::Own {
+            self.text(text)?;
+        }
         Ok((text.start < text.end).then_some(text))
     }
 
@@ -468,7 +502,7 @@ mod tests {
 
     fn text(url: &str, body: Option<&str>, name: &str) -> Result<Option<String>, Wrong> {
         reading(url, body, 1000, |reader| {
-            let found = reader.text_of_request(name)?;
+            let found = reader.text_of_request(name.into())?;
             found.map(|piece| reader.text(piece).map(str::to_owned)).transpose()
         })
     }
@@ -559,7 +593,7 @@ mod tests {
             let url = format!("/?{name}=1");
             reading(&url, None, 0, |reader| {
                 for wanted in names {
-                    let passed_over = reader.parts.like(Source::Query, wanted).next().is_none();
+                    let passed_over = reader.parts.like(beginning(wanted.as_bytes())).next().is_none();
                     assert!(
                         !passed_over || is_called(name.as_bytes(), wanted) == Ok(false),
                         "{name} {wanted}"
@@ -609,7 +643,7 @@ mod tests {
             {
                 reading("/", Some(body), room, |reader| {
                     let before = reader.own.capacity();
-                    assert!(reader.text_of_request("a").is_err(), "{room}");
+                    assert!(reader.text_of_request("a".into()).is_err(), "{room}");
                     assert_eq!(reader.own.capacity(), before);
                 });
             }
