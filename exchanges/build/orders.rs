@@ -1,7 +1,7 @@
 // An orders.toml as Rust constants: where each order of a call says what. The language is described in catalog/README.md.
 
-use super::beginning;
 use super::tables::Tables;
+use super::{beginning, beginning_bit};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -298,10 +298,12 @@ impl Entry {
     /// The fields of an `OrderEntry`, but for `list` and `leg`.
     fn code(&self, endpoint: &str, each: Option<&str>, tables: &mut Tables) -> Result<String, String> {
         let path = endpoint.split([' ', '?']).nth(1).unwrap_or("");
-        let mut fields = Vec::new();
+        let (mut fields, mut flat, mut begins) = (Vec::new(), true, 0);
         for (name, what, names) in self.fields() {
             let decimals = self.decimals.get(name).copied().unwrap_or(0);
             for name in names.iter().flat_map(|names| names.all()) {
+                flat &= !name.contains(['.', '{']);
+                begins |= beginning_bit(beginning(name.trim_start_matches('/').as_bytes()));
                 let place = place(name, path, tables)?;
                 fields.push(format!("OrderField {{ what: {what}, decimals: {decimals}, place: {place} }}"));
             }
@@ -334,7 +336,7 @@ impl Entry {
             Some(each) => format!("Some({})", tables.names(each.split('|'))),
         };
         Ok(format!(
-            "each: {each}, does: {does}, when: {}, fields: {}, fixed: {}, {}, signed_quantity: {}, contracts: {}",
+            "each: {each}, does: {does}, when: {}, fields: {}, flat: {flat}, begins: {begins}, fixed: {}, {}, signed_quantity: {}, contracts: {}",
             tables.list("CONDITIONS", when),
             tables.list("ORDER_FIELDS", fields),
             tables.list("FIXED", fixed),

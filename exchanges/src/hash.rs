@@ -20,3 +20,8 @@ pub(crate) fn beginning(name: &[u8]) -> u16 {
         _ => 0,
     }
 }
+
+/// One of 64 bits for a [`beginning`]; all of them for any.
+pub(crate) fn beginning_bit(begins: u16) -> u64 {
+    if begins == 0 { u64::MAX } else { 1 << (u32::from(begins).wrapping_mul(0x9e37_79b9) >> 26) }
+}

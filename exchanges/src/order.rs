@@ -6,6 +6,7 @@
 
 mod cuts;
 mod entry;
+mod form;
 mod read;
 
 use crate::catalogue::{Endpoint, Exchange, Method};
@@ -14,6 +15,7 @@ use crate::json::{Names, Wrong};
 use crate::parts::{BodyKind, Parts, Source};
 use crate::scheme::Scheme;
 pub use entry::{Condition, Fixed, OrderEntry, OrderField, OrderPlace, Within};
+use form::Found;
 use read::{Piece, Reader};
 
 /// One order, withdrawal or transfer that a request asks for.
@@ -317,6 +319,28 @@ impl Reader<'_, '_> {
         Ok(None)
     }
 
+    /// The fields of an order, one by one: what does not say that it reduces says nothing about it.
+    #[inline(never)]
+    fn fields(&mut self, entry: &OrderEntry, item: Option<Piece>, found: &mut Found) -> Result<(), Wrong> {
+        *found = [None; What::ALL.len()];
+        for field in entry.fields.items() {
+            let Some(piece) = self.text_at(&field.place, item)? else { continue };
+            let known = &mut found[field.what as usize];
+            if field.what == What::Reduce {
+                if entry.reduces(self.text(piece)?) {
+                    *known = Some((piece, 0));
+                }
+                continue;
+            }
+            match known {
+                None => *known = Some((piece, field.decimals)),
+                Some((other, _)) if self.bytes(*other) == self.bytes(piece) => {}
+                Some(_) => return Err(read::TWICE),
+            }
+        }
+        Ok(())
+    }
+
     fn order(
         &mut self,
         entry: &OrderEntry,
@@ -324,22 +348,15 @@ impl Reader<'_, '_> {
         item: Option<Piece>,
         each: &mut dyn FnMut(&Order<'_>) -> Result<(), Wrong>,
     ) -> Result<(), Wrong> {
-        let mut found: [Option<(Piece, u8)>; What::ALL.len()] = [None; What::ALL.len()];
-        let mut reduce = entry.fixed(What::Reduce).is_some();
-        for field in entry.fields.items() {
-            let Some(piece) = self.text_at(&field.place, item)? else { continue };
-            if field.what == What::Reduce {
-                let text = self.text(piece)?;
-                reduce |= entry.reducing.iter().any(|known| known.text() == text);
-                continue;
-            }
-            let known = &mut found[field.what as usize];
-            match known {
-                None => *known = Some((piece, field.decimals)),
-                Some((other, _)) if self.bytes(*other) == self.bytes(piece) => {}
-                Some(_) => return Err(read::TWICE),
-            }
+        let mut found: Found = [None; What::ALL.len()];
+        if item.is_some() || !self.form(entry, &mut found) {
+            self.fields(entry, item, &mut found)?;
         }
+        let reduce = match found[What::Reduce as usize] {
+            Some((piece, _)) => entry.reduces(self.text(piece)?),
+            None => false,
+        };
+        let reduce = reduce || entry.fixed(What::Reduce).is_some();
         let text = |what: What| -> Result<Option<&str>, Wrong> {
             match found[what as usize] {
                 None => Ok(entry.fixed(what)),

@@ -4,7 +4,7 @@
 //! escaped letter in a path, bytes behind a JSON value) is refused, so that the decision and the
 //! exchange see the same request.
 
-use crate::catalogue::{Exchange, Method, Name, beginning, hash};
+use crate::catalogue::{Exchange, Method, Name, beginning, beginning_bit, hash};
 use crate::json::{self, Cursor, Names, Value, Wrong};
 use crate::scan::until;
 use crate::scheme::Place;
@@ -104,6 +104,24 @@ impl Default for Scratch {
     }
 }
 
+impl Param {
+    /// Whether some readers could take its name for one that begins so.
+    pub(crate) fn may_begin(&self, begins: u16) -> bool {
+        self.begins == begins || self.begins == 0 || begins == 0
+    }
+
+    /// Whether some readers could take its name for one that begins so: for one of a set of [bits](beginning_bit).
+    pub(crate) fn begins_among(&self, set: u64) -> bool {
+        set & beginning_bit(self.begins) != 0
+    }
+
+    /// Where the name and the value stand in the query or the body.
+    pub(crate) fn places(&self) -> (Range<usize>, Range<usize>) {
+        let wide = |range: &Range<u32>| range.start as usize..range.end as usize;
+        (wide(&self.name), wide(&self.value))
+    }
+}
+
 impl<'a> Parts<'a> {
     /// Takes `request`, which is for `exchange`, apart, or says what is odd about it.
     pub fn of(
@@ -165,16 +183,9 @@ impl<'a> Parts<'a> {
         self.text(param.source, &param.value)
     }
 
-    /// Where the name and the value of a parameter stand in the query or the body.
-    pub(crate) fn places(&self, param: &Param) -> (Range<usize>, Range<usize>) {
-        let wide = |range: &Range<u32>| range.start as usize..range.end as usize;
-        (wide(&param.name), wide(&param.value))
-    }
-
     /// The parameters whose name has this beginning, or may have it.
     pub(crate) fn like(&self, begins: u16) -> impl Iterator<Item = &'a Param> {
-        let like = move |param: &&Param| param.begins == begins || param.begins == 0 || begins == 0;
-        self.params.iter().filter(like)
+        self.params.iter().filter(move |param| param.may_begin(begins))
     }
 
     /// The first parameter of this name.

@@ -19,6 +19,10 @@ pub struct OrderEntry {
     pub when: Of<Condition>,
     /// Where the fields stand.
     pub fields: Of<OrderField>,
+    /// Whether each of them is a parameter.
+    pub(crate) flat: bool,
+    /// What their names begin with, as a set of bits.
+    pub(crate) begins: u64,
     /// What counts when a field is not there.
     pub fixed: Of<Fixed>,
     /// The values of `side` that mean buy.
@@ -94,6 +98,11 @@ impl OrderEntry {
     /// What its field says when it is not there.
     pub(super) fn fixed(&self, what: What) -> Option<&'static str> {
         self.fixed.items().iter().find(|fixed| fixed.what == what).map(|fixed| fixed.value.text())
+    }
+
+    /// Whether a value of its field means that it can only make a position smaller.
+    pub(super) fn reduces(&self, word: &str) -> bool {
+        self.reducing.iter().any(|known| known.text() == word)
     }
 
     pub(super) fn side(&self, word: &str) -> Option<Side> {

@@ -3,7 +3,7 @@
 use crate::catalogue::{Endpoint, beginning};
 use crate::json::{self, Cursor, Names, Wrong, spaces, string_len, value_len};
 use crate::order::{OrderPlace, Within};
-use crate::parts::{BodyKind, Parts, Source};
+use crate::parts::{BodyKind, Param, Parts, Source};
 use crate::scan::until;
 use core::ops::Range;
 
@@ -20,8 +20,8 @@ pub(super) struct Reader<'r, 'p> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Piece {
     of: Of,
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
     written: Written,
 }
 
@@ -72,8 +72,27 @@ enum Written {
 }
 
 impl Piece {
+    /// The value of a parameter of a query or a form, in which nothing has to be decoded.
+    pub(super) fn of_form(param: &Param) -> Piece {
+        let of = match param.source {
+            Source::Query => Of::Query,
+            Source::Body => Of::Body,
+        };
+        Piece::new(of, param.places().1, Written::Plain)
+    }
+
+    fn new(of: Of, range: Range<usize>, written: Written) -> Piece {
+        // A request is at most one line long, and what is decoded of it not much longer, so its places fit 32 bits.
+        Piece { of, start: range.start as u32, end: range.end as u32, written }
+    }
+
     fn part(self, range: Range<usize>, written: Written) -> Piece {
-        Piece { of: self.of, start: self.start + range.start, end: self.start + range.end, written }
+        let start = self.range().start;
+        Piece::new(self.of, start + range.start..start + range.end, written)
+    }
+
+    fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
     }
 }
 
@@ -86,7 +105,7 @@ impl Reader<'_, '_> {
             Of::Path => self.parts.path.as_bytes(),
             Of::Own => self.own,
         };
-        &whole[piece.start..piece.end]
+        &whole[piece.range()]
     }
 
     /// The text of a piece.
@@ -97,7 +116,7 @@ impl Reader<'_, '_> {
             Of::Path => self.parts.path,
             Of::Own => return core::str::from_utf8(self.bytes(piece)).map_err(|_| NOT_UTF8),
         };
-        whole.get(piece.start..piece.end).ok_or(NOT_UTF8)
+        whole.get(piece.range()).ok_or(NOT_UTF8)
     }
 
     /// The text that stands at a place, if there is one that is not empty.
@@ -108,12 +127,8 @@ impl Reader<'_, '_> {
     ) -> Result<Option<Piece>, Wrong> {
         let found = match (place.within, item) {
             (Within::Path, _) => {
-                placeholder(self.endpoint.path.text(), self.parts.path, &place.name).map(|range| Piece {
-                    of: Of::Path,
-                    start: range.start,
-                    end: range.end,
-                    written: Written::Path,
-                })
+                let found = placeholder(self.endpoint.path.text(), self.parts.path, &place.name);
+                found.map(|range| Piece::new(Of::Path, range, Written::Path))
             }
             (Within::Order, Some(item)) => self.down(item, &place.name)?,
             _ => return self.text_of_request(place.into()),
@@ -201,25 +216,18 @@ impl Reader<'_, '_> {
             if param.source != source || !is_called(self.parts.name(param).as_bytes(), first)? {
                 continue;
             }
-            let (name, value) = self.parts.places(param);
+            let (name, value) = param.places();
             let found = match source {
-                Source::Query => {
-                    Piece { of: Of::Query, start: value.start, end: value.end, written: Written::Form }
-                }
+                Source::Query => Piece::new(Of::Query, value, Written::Form),
                 Source::Body if self.parts.kind == BodyKind::Form => {
-                    Piece { of: Of::Body, start: value.start, end: value.end, written: Written::Form }
+                    Piece::new(Of::Body, value, Written::Form)
                 }
                 // The place of a truth value is not kept, so the value behind the name and the colon.
                 Source::Body => {
                     let body = self.parts.body.as_bytes();
                     let colon = name.end + 1 + spaces(&body[name.end + 1..]);
                     let start = colon + 1 + spaces(&body[colon + 1..]);
-                    Piece {
-                        of: Of::Body,
-                        start,
-                        end: start + value_len(&body[start..]),
-                        written: Written::Json,
-                    }
+                    Piece::new(Of::Body, start..start + value_len(&body[start..]), Written::Json)
                 }
             };
             match known {
@@ -237,7 +245,7 @@ impl Reader<'_, '_> {
     fn whole(&self) -> Option<Piece> {
         let is_json = matches!(self.parts.kind, BodyKind::Object | BodyKind::List);
         let end = self.parts.body.trim_end_matches([' ', '\t', '\n', '\r']).len();
-        is_json.then_some(Piece { of: Of::Body, start: 0, end, written: Written::Json })
+        is_json.then_some(Piece::new(Of::Body, 0..end, Written::Json))
     }
 
     /// The value that a path leads to from a value.
@@ -280,7 +288,7 @@ impl Reader<'_, '_> {
             Of::Path => self.parts.path.as_bytes(),
             Of::Own => self.own,
         };
-        let mut cursor = Cursor::new(&bytes[piece.start..piece.end], self.names);
+        let mut cursor = Cursor::new(&bytes[piece.range()], self.names);
         let (start, end) = cursor.span()?;
         cursor.end()?;
         Ok(piece.part(start..end, Written::Json))
@@ -320,25 +328,25 @@ impl Reader<'_, '_> {
 
     fn unescape(&mut self, piece: Piece) -> Result<Piece, Wrong> {
         let start = self.own.len();
-        self.room(piece.end - piece.start)?;
+        self.room(piece.range().len())?;
         match piece.of {
             // Only in a body and in what was decoded there is JSON.
-            Of::Body => self.own.extend_from_slice(&self.parts.body.as_bytes()[piece.start..piece.end]),
-            _ => self.own.extend_from_within(piece.start..piece.end),
+            Of::Body => self.own.extend_from_slice(&self.parts.body.as_bytes()[piece.range()]),
+            _ => self.own.extend_from_within(piece.range()),
         }
         let len = json::unescape(&mut self.own[start..]);
         self.own.truncate(start + len);
-        Ok(Piece { of: Of::Own, start, end: start + len, written: Written::Plain })
+        Ok(Piece::new(Of::Own, start..start + len, Written::Plain))
     }
 
     /// What a percent-encoded text stands for. A `+` may be a space or not: between the strings of a JSON text it can
     /// only be a space, and elsewhere it is refused.
     fn decode(&mut self, piece: Piece, json: bool) -> Result<Piece, Wrong> {
         let start = self.own.len();
-        self.room(piece.end - piece.start)?;
-        let (mut at, mut in_string, mut escaped) = (piece.start, false, false);
-        while at < piece.end {
-            let given = self.bytes(Piece { start: at, ..piece });
+        self.room(piece.range().len())?;
+        let (mut left, mut in_string, mut escaped) = (piece, false, false);
+        while left.start < left.end {
+            let given = self.bytes(left);
             let (byte, len) = match *given {
                 [b'%', high, low, ..] => match (digit(high), digit(low)) {
                     (Some(high), Some(low)) => (high << 4 | low, 3),
@@ -357,9 +365,9 @@ impl Reader<'_, '_> {
                 _ => {}
             }
             self.own.push(byte);
-            at += len;
+            left.start += len;
         }
-        let piece = Piece { of: Of::Own, start, end: self.own.len(), written: Written::Plain };
+        let piece = Piece::new(Of::Own, start..self.own.len(), Written::Plain);
         self.text(piece)?;
         Ok(piece)
     }
@@ -376,7 +384,7 @@ impl Reader<'_, '_> {
 /// Whether a name is the one that is looked for.
 ///
 /// Fails for one that some readers would take for it: in another case, or with brackets behind it.
-fn is_called(given: &[u8], wanted: &str) -> Result<bool, Wrong> {
+pub(super) fn is_called(given: &[u8], wanted: &str) -> Result<bool, Wrong> {
     let wanted = wanted.as_bytes();
     if given == wanted {
         return Ok(true);
