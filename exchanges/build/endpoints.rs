@@ -337,8 +337,10 @@ fn tree(names: &[&str]) -> (Vec<usize>, Vec<String>) {
     for (at, node) in nodes.iter().enumerate().take(to).skip(from) {
         ends[usize::from(node.0)] = at;
     }
-    let code = |(byte, name, only, children): &(u8, Option<usize>, Option<usize>, (usize, usize))| {
-        format!("Node {{ byte: {byte}, name: {name:?}, only: {only:?}, children: {children:?} }}")
+    let code = |(byte, name, only, (from, to)): &(u8, Option<usize>, Option<usize>, (usize, usize))| {
+        let place = |name: &Option<usize>| name.map_or("Node::NO_NAME".into(), |name| name.to_string());
+        let (name, only) = (place(name), place(only));
+        format!("Node {{ byte: {byte}, count: {}, children: {from}, name: {name}, only: {only} }}", to - from)
     };
     (ends, nodes.iter().map(code).collect())
 }

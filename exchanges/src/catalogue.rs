@@ -305,12 +305,19 @@ pub struct ShapeName {
 pub(crate) struct Node {
     /// The byte that leads here.
     pub byte: u8,
-    /// The name that ends here, as its place in [`Exchange::shape_names`].
-    pub name: Option<u16>,
-    /// The only name that leads on from here; there are no children then.
-    pub only: Option<u16>,
-    /// Where its children stand in the tree.
-    pub children: (u16, u16),
+    /// How many children it has.
+    pub count: u8,
+    /// Where they stand in the tree.
+    pub children: u16,
+    /// The name that ends here, as its place in [`Exchange::shape_names`], or [`Node::NO_NAME`].
+    pub name: u16,
+    /// The only name that leads on from here, or [`Node::NO_NAME`]; there are no children if there is one.
+    pub only: u16,
+}
+
+impl Node {
+    /// In the place of a name that is not there.
+    pub(crate) const NO_NAME: u16 = u16::MAX;
 }
 
 /// A set of [`Exchange::shape_names`], one bit each.

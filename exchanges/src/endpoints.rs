@@ -1,7 +1,7 @@
 //! What a request does: its endpoint's class, and the dangerous endpoints that its parameters would
 //! also fit where the signature does not cover the path.
 
-use crate::catalogue::{Class, Endpoint, Exchange, Method, Name, NameSet, Shape, When, hash};
+use crate::catalogue::{Class, Endpoint, Exchange, Method, Name, NameSet, Node, Shape, When, hash};
 use crate::parts::{BodyKind, Parts, Source};
 use crate::scheme::{Binds, Scheme};
 use core::fmt;
@@ -322,26 +322,22 @@ impl Exchange {
     /// Marks the name that is the `whole` text, or every name that it ends with; names are compared without case, as some
     /// exchanges do.
     fn mark(&self, text: &str, whole: bool, present: &mut NameSet) {
-        let fits = |bit: u16| {
-            let name = self.shape_names[usize::from(bit)].name.text();
-            ends_with(text, name) && !(whole && name.len() < text.len())
-        };
         let nodes = self.nodes.items();
-        let mut bytes = text.bytes().rev().map(|byte| byte.to_ascii_lowercase());
-        let mut next = bytes.next().and_then(|byte| self.node_of_last(byte));
+        let Some((last, mut before)) = text.as_bytes().split_last() else { return };
+        let mut next = self.node_of_last(last.to_ascii_lowercase());
         while let Some(node) = next {
-            if let Some(bit) = node.name.filter(|bit| !whole || fits(*bit)) {
-                set(present, usize::from(bit));
+            if node.name != Node::NO_NAME && !(whole && !before.is_empty()) {
+                set(present, usize::from(node.name));
             }
-            if let Some(bit) = node.only {
-                if fits(bit) {
-                    set(present, usize::from(bit));
+            if node.only != Node::NO_NAME {
+                let name = self.shape_names[usize::from(node.only)].name.text();
+                if ends_with(text, name) && !(whole && name.len() < text.len()) {
+                    set(present, usize::from(node.only));
                 }
                 return;
             }
-            let Some(byte) = bytes.next() else { return };
-            let (from, to) = node.children;
-            next = nodes[usize::from(from)..usize::from(to)].iter().find(|child| child.byte == byte);
+            let Some((byte, rest)) = before.split_last() else { return };
+            (before, next) = (rest, node.child(nodes, byte.to_ascii_lowercase()));
         }
     }
 
@@ -429,6 +425,13 @@ fn within(needs: &NameSet, set: &NameSet) -> bool {
     needs.iter().zip(set).all(|(needs, set)| needs & !set == 0)
 }
 
+impl Node {
+    fn child<'n>(&self, nodes: &'n [Node], byte: u8) -> Option<&'n Node> {
+        let from = usize::from(self.children);
+        nodes[from..from + usize::from(self.count)].iter().find(|child| child.byte == byte)
+    }
+}
+
 impl Endpoint {
     fn speaks(&self, parts: &Parts<'_>) -> bool {
         match self.when {
@@ -464,6 +467,44 @@ fn template_fits(template: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// All the names of all exchanges are marked in every name that a request could have for one of them, and no other.
+    #[test]
+    fn the_tree_finds_every_name_that_a_text_ends_with() {
+        let mut found = 0;
+        for exchange in crate::catalogue() {
+            let names: Vec<&str> = exchange.shape_names.iter().map(|known| known.name.text()).collect();
+            for (at, name) in names.iter().enumerate() {
+                let other = names[(at * 7 + 3) % names.len()];
+                for text in [
+                    (*name).to_owned(),
+                    name.to_uppercase(),
+                    format!("x{name}"),
+                    format!("{name}x"),
+                    format!("{other}{name}"),
+                    format!("{other}_{name}"),
+                    name[1..].to_owned(),
+                    format!("X{}", &name[1..]),
+                    format!("\u{e9}{name}"),
+                    format!("{name}\u{e9}"),
+                ] {
+                    for whole in [false, true] {
+                        let (mut marked, mut wanted) = (NameSet::default(), NameSet::default());
+                        exchange.mark(&text, whole, &mut marked);
+                        let lower = text.to_ascii_lowercase();
+                        for (bit, known) in names.iter().enumerate() {
+                            if if whole { lower == *known } else { lower.ends_with(known) } {
+                                set(&mut wanted, bit);
+                            }
+                        }
+                        assert_eq!(marked, wanted, "{} {text}", exchange.id);
+                        found += wanted.iter().map(|word| word.count_ones()).sum::<u32>();
+                    }
+                }
+            }
+        }
+        assert!(found > 5_000, "{found}");
+    }
 
     #[test]
     fn a_placeholder_stands_for_one_segment_that_is_not_empty() {
