@@ -13,6 +13,8 @@ pub(crate) struct Endpoints<'a> {
     reaches: &'a [Reach],
     lines: Vec<Line>,
     shapes: Vec<Shape>,
+    /// The names of `needs=` as they are written.
+    written: BTreeSet<String>,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -38,12 +40,12 @@ struct Shape {
 impl<'a> Endpoints<'a> {
     /// Of an exchange that nothing can be signed for.
     pub(crate) fn none() -> Self {
-        Endpoints { reaches: &[], lines: Vec::new(), shapes: Vec::new() }
+        Endpoints { reaches: &[], lines: Vec::new(), shapes: Vec::new(), written: BTreeSet::new() }
     }
 
     pub(crate) fn read(place: &Path, reaches: &'a [Reach]) -> Self {
         let text = fs::read_to_string(place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
-        let mut read = Endpoints { reaches, lines: Vec::new(), shapes: Vec::new() };
+        let mut read = Endpoints { reaches, lines: Vec::new(), shapes: Vec::new(), written: BTreeSet::new() };
         for (number, line) in text.lines().enumerate() {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
@@ -158,6 +160,7 @@ impl<'a> Endpoints<'a> {
         }
         if entry.needs_shape(self.reaches) {
             let needs = needs.ok_or("the path is not signed, so it needs 'needs='")?;
+            self.written.extend(needs.split(['|', ',']).filter(|name| !name.is_empty()).map(str::to_owned));
             for alternative in needs.split('|') {
                 let names = alternative.split(',').filter(|name| !name.is_empty()).map(str::to_lowercase);
                 let needs: BTreeSet<String> = names.collect();
@@ -170,8 +173,18 @@ impl<'a> Endpoints<'a> {
         Ok(())
     }
 
+    /// The names that the catalogue knows parameters by, as they are written there and sorted by their hash.
+    fn words(&self, orders: &Orders) -> Vec<(u32, String)> {
+        let mut words: BTreeSet<String> = orders.names();
+        words.extend(self.written.iter().cloned());
+        let mut words: Vec<_> = words.into_iter().map(|word| (hash(word.as_bytes()), word)).collect();
+        words.sort();
+        words
+    }
+
     /// The fields of an `Exchange` that come from this file.
     pub(crate) fn code(&self, tables: &mut Tables, orders: &mut Orders) -> String {
+        let words = self.words(orders);
         let mut shapes = minimal(&self.shapes);
         let names: BTreeSet<&str> =
             shapes.iter().flat_map(|shape| shape.needs.iter().map(String::as_str)).collect();
@@ -216,14 +229,26 @@ impl<'a> Endpoints<'a> {
         };
         let (plain_list, templates) = (list(tables, &plain), list(tables, &templates));
         let firsts = index(plain.iter().map(|line| (hash(line.path.as_bytes()) >> 24) as usize));
+        let words = if names.is_empty() { Vec::new() } else { words };
+        let word_index = index(words.iter().map(|(hash, _)| (hash >> 24) as usize));
+        let mut worded = Vec::new();
+        for (hash, word) in &words {
+            let plain = word.split(['[', '%']).next().unwrap_or(word);
+            let both = [word.to_ascii_lowercase(), plain.to_ascii_lowercase()];
+            let ends = names.iter().filter(|name| both.iter().any(|word| word.ends_with(**name)));
+            let ends = tables.set(set(&ends.map(|name| (*name).to_owned()).collect()));
+            worded.push(format!("Word {{ hash: {hash}, name: {}, ends: {ends} }}", tables.name(word)));
+        }
         let (ends, nodes) = tree(&names);
         format!(
-            "endpoints: {plain_list}, templates: {templates}, shape_names: {}, shapes: {}, index: {}, ends: {}, nodes: {}",
+            "endpoints: {plain_list}, templates: {templates}, shape_names: {}, shapes: {}, index: {}, ends: {}, nodes: {}, words: {}, word_index: {}",
             tables.list("SHAPE_NAMES", named),
             tables.list("SHAPES", shaped),
             tables.at("INDEXES", firsts.iter().map(usize::to_string).collect()),
             tables.at("ENDS", ends.iter().map(usize::to_string).collect()),
             tables.list("NODES", nodes),
+            tables.list("WORDS", worded),
+            tables.at("INDEXES", word_index.iter().map(usize::to_string).collect()),
         )
     }
 }

@@ -160,6 +160,15 @@ impl Orders {
         tables.list("ORDERS", codes)
     }
 
+    /// The names of the parameters in which orders say what.
+    pub(crate) fn names(&self) -> BTreeSet<String> {
+        let fields = self.entries.iter().flat_map(Entry::fields);
+        let names = fields.flat_map(|(.., names)| names.iter().flat_map(Names::all));
+        let names = names.chain(self.entries.iter().flat_map(|entry| entry.when.keys().map(String::as_str)));
+        let first = |name: &str| name.trim_start_matches('/').split('.').next().unwrap_or(name).to_owned();
+        names.filter(|name| !name.starts_with('{')).map(first).collect()
+    }
+
     /// Ends the build if an endpoint was named that is not in `endpoints.txt`.
     pub(crate) fn done(&self) {
         if let Some(endpoint) = self.of.keys().next() {

@@ -18,7 +18,7 @@ struct Table {
 }
 
 /// The array of each kind, and what stands in it. The order is the order of the generated file.
-const TABLES: [(&str, &str); 17] = [
+const TABLES: [(&str, &str); 19] = [
     ("EXCHANGES", "Exchange"),
     ("NAMES", "Name"),
     ("SCHEMES", "Scheme"),
@@ -29,6 +29,8 @@ const TABLES: [(&str, &str); 17] = [
     ("SHAPES", "Shape"),
     ("SHAPE_NAMES", "ShapeName"),
     ("NODES", "Node"),
+    ("WORDS", "Word"),
+    ("NAME_SETS", "NameSet"),
     ("KINDS", "KeyKind"),
     ("ORDERS", "OrderEntry"),
     ("ORDER_FIELDS", "OrderField"),
@@ -65,6 +67,11 @@ impl Tables {
         let len = items.len();
         let at = self.at(kind, items);
         format!("Of::new({at}, {len})")
+    }
+
+    /// A set of names, each one once.
+    pub(crate) fn set(&mut self, set: [u64; 3]) -> String {
+        format!("Set({})", self.at("NAME_SETS", vec![format!("{set:?}")]))
     }
 
     /// Where a list begins in its array; the same list stands there once.

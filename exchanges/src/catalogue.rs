@@ -58,8 +58,12 @@ pub struct Exchange {
     pub shape_names: Of<ShapeName>,
     /// The same names as a tree that is walked from a name's last byte to its first; node 0 is never reached.
     pub(crate) nodes: Of<Node>,
+    /// The names that are mostly sent, sorted by their hash.
+    pub(crate) words: Of<Word>,
     /// Where its part of [`INDEXES`] begins.
     index: u32,
+    /// The same for `words`.
+    word_index: u32,
     /// Where its part of [`ENDS`] begins.
     ends: u32,
 }
@@ -69,6 +73,15 @@ impl Exchange {
     pub(crate) fn hashed(&self, first: u8) -> &'static [Endpoint] {
         let at = self.index as usize + usize::from(first);
         &self.endpoints.items()[usize::from(INDEXES[at])..usize::from(INDEXES[at + 1])]
+    }
+
+    /// Which of [`Exchange::shape_names`] a parameter's name ends with, if it is one of those that are mostly sent. `hash` is
+    /// that of the name.
+    pub(crate) fn ends_of(&self, hash: u32, name: &str) -> Option<&'static NameSet> {
+        let at = self.word_index as usize + (hash >> 24) as usize;
+        let words = &self.words.items()[usize::from(INDEXES[at])..usize::from(INDEXES[at + 1])];
+        let word = words.iter().find(|word| word.hash == hash && word.name.text() == name)?;
+        Some(&NAME_SETS[usize::from(word.ends.0)])
     }
 
     /// The node of the tree that names with this last byte begin at.
@@ -155,7 +168,7 @@ macro_rules! tabled {
 
 tabled!(Name: NAMES, Scheme: SCHEMES, Token: TOKENS, Place: PLACES, Field: FIELDS, Endpoint: ENDPOINTS,
     Shape: SHAPES, ShapeName: SHAPE_NAMES, Node: NODES, KeyKind: KINDS, OrderEntry: ORDERS, OrderField: ORDER_FIELDS,
-    Condition: CONDITIONS, Fixed: FIXED);
+    Condition: CONDITIONS, Fixed: FIXED, Word: WORDS);
 
 /// A text of the catalogue, as its place in the one text of all.
 ///
@@ -318,6 +331,27 @@ pub(crate) struct Node {
 impl Node {
     /// In the place of a name that is not there.
     pub(crate) const NO_NAME: u16 = u16::MAX;
+}
+
+/// A parameter's name that is mostly sent.
+#[derive(Debug)]
+pub(crate) struct Word {
+    pub hash: u32,
+    pub name: Name,
+    /// Which of [`Exchange::shape_names`] it ends with, with and without the brackets of a list.
+    pub ends: Set,
+}
+
+/// A [`NameSet`] of the catalogue, as its place in the table of all of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Set(u16);
+
+impl Deref for Set {
+    type Target = NameSet;
+
+    fn deref(&self) -> &NameSet {
+        &NAME_SETS[usize::from(self.0)]
+    }
 }
 
 /// A set of [`Exchange::shape_names`], one bit each.

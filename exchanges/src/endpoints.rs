@@ -230,7 +230,10 @@ impl Exchange {
             if json && !scheme.flattens {
                 continue;
             }
-            self.mark_name(name, &mut present);
+            match self.ends_of(param.hash, name) {
+                Some(ends) => add(&mut present, ends),
+                None => self.mark_name(name, &mut present),
+            }
         }
         if is_json && scheme.binds.body {
             names_within(parts.body, |name| self.mark(name, true, &mut present));
@@ -415,6 +418,10 @@ fn set(names: &mut NameSet, bit: usize) {
     names[bit / 64] |= 1 << (bit % 64);
 }
 
+fn add(names: &mut NameSet, others: &NameSet) {
+    names.iter_mut().zip(others).for_each(|(names, others)| *names |= others);
+}
+
 /// Whether an endpoint itself demands all parameters of a shape. A withdrawal must be granted all the same.
 fn demanded(endpoint: Option<&Endpoint>, shape: &Shape) -> bool {
     shape.class != Class::Withdraw
@@ -504,6 +511,29 @@ mod tests {
             }
         }
         assert!(found > 5_000, "{found}");
+    }
+
+    #[test]
+    fn what_a_known_name_ends_with_is_what_the_tree_finds() {
+        let mut found = 0;
+        for exchange in crate::catalogue() {
+            for word in exchange.words.iter() {
+                let name = word.name.text();
+                let mut marked = NameSet::default();
+                exchange.mark_name(name, &mut marked);
+                assert_eq!(
+                    exchange.ends_of(hash(name.as_bytes()), name),
+                    Some(&marked),
+                    "{} {name}",
+                    exchange.id
+                );
+                let other = format!("{name}x");
+                assert!(exchange.ends_of(hash(other.as_bytes()), name).is_none());
+                assert!(exchange.ends_of(hash(name.as_bytes()), &other).is_none());
+                found += 1;
+            }
+        }
+        assert!(found > 500, "{found}");
     }
 
     #[test]

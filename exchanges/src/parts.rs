@@ -72,7 +72,7 @@ pub struct Param {
     /// What its name begins with; see [`beginning`].
     begins: u16,
     /// A hash of the name, so that names that differ are mostly told apart without reading them.
-    hash: u32,
+    pub(crate) hash: u32,
     name: Range<u32>,
     value: Range<u32>,
 }
