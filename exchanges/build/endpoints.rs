@@ -210,7 +210,16 @@ impl<'a> Endpoints<'a> {
         };
         let mut named = Vec::new();
         for (at, name) in names.iter().enumerate() {
-            named.push(format!("ShapeName {{ name: {}, shapes: {:?} }}", tables.name(name), group(at)));
+            let (from, to) = group(at);
+            let classes: BTreeSet<String> =
+                shapes[from..to].iter().map(|shape| format!("1 << {} as u8", shape.class)).collect();
+            let classes: Vec<String> = std::iter::once("0".into()).chain(classes).collect();
+            named.push(format!(
+                "ShapeName {{ name: {}, shapes: {:?}, classes: {} }}",
+                tables.name(name),
+                (from, to),
+                classes.join(" | ")
+            ));
         }
         let mut shaped = Vec::new();
         for Shape { class, needs, endpoint, schemes } in &shapes {
@@ -224,7 +233,16 @@ impl<'a> Endpoints<'a> {
             self.lines.iter().partition(|line| line.path.contains('{'));
         plain.sort_by_key(|line| hash(line.path.as_bytes()));
         let mut list = |tables: &mut Tables, lines: &[&Line]| {
-            let codes = lines.iter().map(|line| line.code(tables, orders, set(&line.needs))).collect();
+            let code = |line: &&Line| {
+                let mut shown = BTreeSet::new();
+                if let Some(read) = orders.reads(&line.spoken_of()) {
+                    let looked_at = |name: &&&str| read.iter().any(|known| known.ends_with(**name));
+                    shown.extend(names.iter().filter(looked_at).map(|name| (*name).to_owned()));
+                    shown.extend(line.needs.iter().cloned());
+                }
+                line.code(tables, orders, set(&line.needs), set(&shown))
+            };
+            let codes = lines.iter().map(code).collect();
             tables.list("ENDPOINTS", codes)
         };
         let (plain_list, templates) = (list(tables, &plain), list(tables, &templates));
@@ -280,14 +298,19 @@ impl Line {
         dangerous && !self.key_only && self.schemes(reaches).any(|(_, reach)| !reach.path_bound)
     }
 
-    fn code(&self, tables: &mut Tables, orders: &mut Orders, needs: [u64; 3]) -> String {
+    /// What an orders.toml calls it.
+    fn spoken_of(&self) -> String {
         let method = self.method.trim_start_matches("Method::").to_uppercase();
         let condition = match &self.when {
             None => String::new(),
             Some((name, None)) => format!("?{name}"),
             Some((name, Some(value))) => format!("?{name}={value}"),
         };
-        let orders = orders.take(&format!("{method} {}{condition}", self.path), self.class, tables);
+        format!("{method} {}{condition}", self.path)
+    }
+
+    fn code(&self, tables: &mut Tables, orders: &mut Orders, needs: [u64; 3], shown: [u64; 3]) -> String {
+        let orders = orders.take(&self.spoken_of(), self.class, tables);
         let when = match &self.when {
             None => "When::Always".to_owned(),
             Some((name, None)) => format!("When::Present({})", tables.name(name)),
@@ -296,8 +319,8 @@ impl Line {
             }
         };
         format!(
-            "Endpoint {{ method: {}, path: {}, hash: {}, when: {when}, class: {}, key_only: {}, repeats: {}, sign: {}, needs: {needs:?}, \
-             orders: {orders} }}",
+            "Endpoint {{ method: {}, path: {}, hash: {}, when: {when}, class: {}, key_only: {}, repeats: {}, sign: {}, needs: {}, \
+             shown: {}, orders: {orders} }}",
             self.method,
             tables.name(&self.path),
             hash(self.path.as_bytes()),
@@ -305,6 +328,8 @@ impl Line {
             self.key_only,
             tables.names(self.repeats.iter().map(String::as_str)),
             tables.option(self.sign.as_deref()),
+            tables.set(needs),
+            tables.set(shown),
         )
     }
 }

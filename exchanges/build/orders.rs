@@ -169,6 +169,22 @@ impl Orders {
         names.filter(|name| !name.starts_with('{')).map(first).collect()
     }
 
+    /// The names, and those within them, that reading the orders of an endpoint looks at, in lower case; nothing if it has no
+    /// orders. To be asked for before they are taken out.
+    pub(crate) fn reads(&self, endpoint: &str) -> Option<BTreeSet<String>> {
+        let mut all = BTreeSet::new();
+        for Use { entry, each } in self.of.get(endpoint)? {
+            let entry = &self.entries[*entry];
+            let fields = entry.fields();
+            let names = fields.iter().flat_map(|(.., names)| names.iter().flat_map(Names::all));
+            let names = names.chain(entry.when.keys().map(String::as_str));
+            let names = names.map(|name| name.trim_matches(['{', '}']).trim_start_matches('/'));
+            let lists = each.iter().flat_map(|each| each.split('|'));
+            all.extend(names.chain(lists).flat_map(|name| name.split('.')).map(str::to_ascii_lowercase));
+        }
+        Some(all)
+    }
+
     /// Ends the build if an endpoint was named that is not in `endpoints.txt`.
     pub(crate) fn done(&self) {
         if let Some(endpoint) = self.of.keys().next() {

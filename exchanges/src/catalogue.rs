@@ -275,7 +275,9 @@ pub struct Endpoint {
     /// What the signature calls it, where the path is not what is signed.
     pub sign: Option<Name>,
     /// Its own mandatory parameters, of those that stand in [`Exchange::shape_names`].
-    pub needs: NameSet,
+    pub needs: Set,
+    /// These, and those that reading its orders looks at, or that such a one ends with; none if there are no orders to read.
+    pub(crate) shown: Set,
     /// Where its orders, withdrawals or transfers say what; empty if the catalogue does not know.
     pub orders: Of<OrderEntry>,
 }
@@ -311,6 +313,8 @@ pub struct ShapeName {
     pub name: Name,
     /// Which shapes to look at when it is there: those of whose names it is the one in the fewest shapes.
     pub shapes: (u16, u16),
+    /// The classes of these, one bit for each.
+    pub(crate) classes: u8,
 }
 
 /// A node of the tree of names.

@@ -115,7 +115,7 @@ impl Exchange {
     ///
     /// Not dangerous is one whose parameters `endpoint` itself demands: whoever may use it can always have a signature over
     /// them. A limited one is only passed over where `endpoint` is of its class and says of each of its parameters that it
-    /// demands it, or `looked_at` says that it was looked at on behalf of that class.
+    /// demands it, or that reading its orders looks at it.
     ///
     /// Fails for a value that the exchange, whose signature does not cover the path, might cut in two.
     pub fn fits_elsewhere(
@@ -124,9 +124,10 @@ impl Exchange {
         endpoint: Option<&Endpoint>,
         dangerous: impl Fn(Class) -> bool,
         limited: impl Fn(Class) -> bool,
-        looked_at: impl Fn(Class, &str) -> bool,
     ) -> Result<Elsewhere, &'static str> {
         let mut found = Elsewhere::default();
+        let (dangerous, limited) = (classes(dangerous), classes(limited));
+        let has = |classes: u8, class: Class| classes >> class as u8 & 1 == 1;
         let mut before: Option<&Scheme> = None;
         for (at, scheme) in self.schemes_of(parts) {
             // Most exchanges sign the same text with every kind of key.
@@ -140,28 +141,28 @@ impl Exchange {
             before = Some(scheme);
             let fit = |shape: &Shape| Fit { class: shape.class, method: None, endpoint: shape.endpoint };
             if scheme.joined {
-                found.dangerous = found.dangerous.or_else(|| self.cut_elsewhere(parts, &dangerous));
-                found.limited = found.limited.or_else(|| self.cut_elsewhere(parts, &limited));
+                found.dangerous =
+                    found.dangerous.or_else(|| self.cut_elsewhere(parts, |class| has(dangerous, class)));
+                found.limited =
+                    found.limited.or_else(|| self.cut_elsewhere(parts, |class| has(limited, class)));
             }
             let present = match scheme.binds {
                 Binds { path: true, .. } if scheme.twin => self.shape_of_text(parts),
                 Binds { path: true, .. } => continue,
                 Binds { query: false, body: false, .. } => {
                     // Nothing of the request is signed: it is good for whatever the same scheme signs.
-                    let reached = |shape: &&Shape| shape.schemes & 1 << at != 0 && dangerous(shape.class);
+                    let reached =
+                        |shape: &&Shape| shape.schemes & 1 << at != 0 && has(dangerous, shape.class);
                     found.dangerous =
                         found.dangerous.or_else(|| self.shapes.items().iter().find(reached).map(fit));
                     continue;
                 }
                 _ => self.shape_of(parts, scheme)?,
             };
-            self.each_present(&present, |shape| {
-                if dangerous(shape.class) && !demanded(endpoint, shape) {
+            self.each_present(&present, dangerous | limited, |shape| {
+                if has(dangerous, shape.class) && !demanded(endpoint, shape) {
                     found.dangerous.get_or_insert(fit(shape));
-                } else if found.limited.is_none()
-                    && limited(shape.class)
-                    && !self.shown(endpoint, shape, &looked_at)
-                {
+                } else if found.limited.is_none() && has(limited, shape.class) && !shown(endpoint, shape) {
                     found.limited = Some(fit(shape));
                 }
                 found.dangerous.is_some()
@@ -248,13 +249,17 @@ impl Exchange {
         Ok(present)
     }
 
-    /// Hands every shape that these parameters satisfy to `enough`, until it says so.
-    fn each_present(&self, present: &NameSet, mut enough: impl FnMut(&Shape) -> bool) {
+    /// Hands every shape that these parameters satisfy to `enough`, until it says so; but for some of other `classes`, one bit
+    /// for each.
+    fn each_present(&self, present: &NameSet, classes: u8, mut enough: impl FnMut(&Shape) -> bool) {
         for (word, mut left) in present.iter().copied().enumerate() {
             while left != 0 {
-                let (from, to) = self.shape_names.items()[word * 64 + left.trailing_zeros() as usize].shapes;
+                let known = &self.shape_names.items()[word * 64 + left.trailing_zeros() as usize];
                 left &= left - 1;
-                let shapes = &self.shapes.items()[usize::from(from)..usize::from(to)];
+                if known.classes & classes == 0 {
+                    continue;
+                }
+                let shapes = &self.shapes.items()[usize::from(known.shapes.0)..usize::from(known.shapes.1)];
                 if shapes.iter().any(|shape| within(&shape.needs, present) && enough(shape)) {
                     return;
                 }
@@ -262,31 +267,9 @@ impl Exchange {
         }
     }
 
-    /// Whether what a request would say at an endpoint with this shape was looked at here.
-    fn shown(
-        &self,
-        endpoint: Option<&Endpoint>,
-        shape: &Shape,
-        looked_at: impl Fn(Class, &str) -> bool,
-    ) -> bool {
-        let own = endpoint.filter(|own| own.class == shape.class && !own.orders.is_empty());
-        let demanded = own.map_or(NameSet::default(), |own| own.needs);
-        shape.needs.iter().zip(demanded).enumerate().all(|(word, (needs, demanded))| {
-            let mut left = needs & !demanded;
-            while left != 0 {
-                let name = self.shape_names.items()[word * 64 + left.trailing_zeros() as usize].name;
-                if !looked_at(shape.class, &name) {
-                    return false;
-                }
-                left &= left - 1;
-            }
-            true
-        })
-    }
-
     /// An endpoint of a `dangerous` class whose path this path and query become when they are cut elsewhere: where the
     /// one follows the other in the signed text, nothing says where the path ends.
-    fn cut_elsewhere(&self, parts: &Parts<'_>, dangerous: &impl Fn(Class) -> bool) -> Option<Fit> {
+    fn cut_elsewhere(&self, parts: &Parts<'_>, dangerous: impl Fn(Class) -> bool) -> Option<Fit> {
         let lines = self.endpoints.items().iter().chain(self.templates.items());
         let fits = |line: &&Endpoint| {
             dangerous(line.class)
@@ -422,10 +405,21 @@ fn add(names: &mut NameSet, others: &NameSet) {
     names.iter_mut().zip(others).for_each(|(names, others)| *names |= others);
 }
 
+/// A set of classes, one bit for each.
+fn classes(is_in: impl Fn(Class) -> bool) -> u8 {
+    Class::ALL.into_iter().filter(|class| is_in(*class)).fold(0, |set, class| set | 1 << class as u8)
+}
+
 /// Whether an endpoint itself demands all parameters of a shape. A withdrawal must be granted all the same.
 fn demanded(endpoint: Option<&Endpoint>, shape: &Shape) -> bool {
     shape.class != Class::Withdraw
-        && within(&shape.needs, &endpoint.map_or(NameSet::default(), |endpoint| endpoint.needs))
+        && within(&shape.needs, endpoint.map_or(&NameSet::default(), |endpoint| &endpoint.needs))
+}
+
+/// Whether what a request would say at an endpoint with this shape is looked at here.
+fn shown(endpoint: Option<&Endpoint>, shape: &Shape) -> bool {
+    let own = endpoint.filter(|own| own.class == shape.class);
+    within(&shape.needs, own.map_or(&NameSet::default(), |own| &own.shown))
 }
 
 fn within(needs: &NameSet, set: &NameSet) -> bool {
@@ -511,6 +505,50 @@ mod tests {
             }
         }
         assert!(found > 5_000, "{found}");
+    }
+
+    /// Held against the texts of the catalogue: a name is looked at where a part of a place ends with it.
+    #[test]
+    fn what_is_looked_at_is_what_orders_are_read_from() {
+        let (mut more, mut all) = (0, 0);
+        for exchange in crate::catalogue() {
+            for endpoint in exchange.endpoints.iter().chain(exchange.templates.iter()) {
+                let reads = |name: &str| {
+                    let is_it = |known: &str| known.split('.').any(|part| ends_with(part, name));
+                    endpoint.orders.iter().any(|entry| {
+                        entry.each.is_some_and(|lists| lists.iter().any(|list| is_it(list)))
+                            || entry.fields.iter().any(|field| is_it(&field.place.name))
+                            || entry.when.iter().any(|condition| is_it(&condition.place.name))
+                    })
+                };
+                for (bit, known) in exchange.shape_names.iter().enumerate() {
+                    let has = |set: &NameSet| set[bit / 64] >> (bit % 64) & 1 == 1;
+                    let wanted = !endpoint.orders.is_empty() && (has(&endpoint.needs) || reads(&known.name));
+                    assert_eq!(
+                        has(&endpoint.shown),
+                        wanted,
+                        "{} {} {}",
+                        exchange.id,
+                        endpoint.path,
+                        known.name
+                    );
+                    more += usize::from(has(&endpoint.shown) && !has(&endpoint.needs));
+                    all += usize::from(has(&endpoint.shown));
+                }
+            }
+        }
+        assert!(more > 100 && all > more, "{more} {all}");
+    }
+
+    #[test]
+    fn the_classes_of_a_name_are_those_of_its_shapes() {
+        for exchange in crate::catalogue() {
+            for known in exchange.shape_names.iter() {
+                let own = &exchange.shapes[usize::from(known.shapes.0)..usize::from(known.shapes.1)];
+                let is_in = |class: Class| own.iter().any(|shape| shape.class == class);
+                assert_eq!(known.classes, classes(is_in), "{} {}", exchange.id, known.name);
+            }
+        }
     }
 
     #[test]

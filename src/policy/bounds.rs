@@ -213,37 +213,13 @@ pub(super) fn breach(
     Ok(found.or_else(elsewhere).or_else(|| asked.rates()))
 }
 
-/// The classes that have limits of their own, so that a signature must not be good for them by the way.
-pub(super) struct Limited<'a> {
-    endpoint: Option<&'a Endpoint>,
-    /// One bit for each class.
-    classes: u8,
-}
-
-impl<'a> Limited<'a> {
-    pub(super) fn of(bounds: &[Bound], endpoint: Option<&'a Endpoint>) -> Limited<'a> {
-        let own = endpoint.map(|endpoint| endpoint.class);
-        let mut classes = 0;
-        for bound in bounds.iter().filter(|bound| !bound.limits.is_empty()) {
-            for class in Class::ALL {
-                let said = orders::does(class).is_some_and(|does| bound.limits.limits(does));
-                // The endpoint's own rate counts the request anyway.
-                if said || own != Some(class) && bound.limits.has(Limit::RateOf(class)) {
-                    classes |= 1 << class as u8;
-                }
-            }
-        }
-        Limited { endpoint, classes }
-    }
-
-    pub(super) fn class(&self, class: Class) -> bool {
-        self.classes >> class as u8 & 1 == 1
-    }
-
-    /// Whether reading the orders here looks at a parameter on behalf of a class.
-    pub(super) fn looked_at(&self, class: Class, name: &str) -> bool {
-        self.endpoint.is_some_and(|endpoint| endpoint.class == class && orders::reads(endpoint, name))
-    }
+/// The classes that have limits of their own, so that a signature must not be good for them by the way: one bit for each.
+pub(super) fn limited(bounds: &[Bound], endpoint: Option<&Endpoint>) -> u8 {
+    let own = endpoint.map_or(0, |endpoint| 1 << endpoint.class as u8);
+    bounds.iter().fold(0, |classes, Bound { limits, .. }| {
+        // The endpoint's own rate counts the request anyway.
+        classes | limits.of_classes() | limits.rates_of_classes() & !own
+    })
 }
 
 /// To be called before a decision: what is owed to a rate is never more than all of it, even if the clock was put back or the

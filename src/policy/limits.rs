@@ -366,6 +366,16 @@ impl Limits {
         self.there & of_what_is_said(does) != 0
     }
 
+    /// The classes of which something that orders, or withdrawals, say is limited: one bit for each.
+    pub(super) fn of_classes(&self) -> u8 {
+        set_of(|class| orders::does(class).is_some_and(|does| self.limits(does)))
+    }
+
+    /// The classes that have a rate of their own.
+    pub(super) fn rates_of_classes(&self) -> u8 {
+        set_of(|class| self.has(Limit::RateOf(class)))
+    }
+
     /// The limits that are there.
     pub(super) fn there(&self) -> impl Iterator<Item = Limit> {
         Limit::ALL.into_iter().filter(|limit| self.has(*limit))
@@ -614,6 +624,10 @@ fn unenforceable(exchange: &Exchange, limit: Limit) -> Option<&'static str> {
         }
         _ => orders::unseen(exchange, limit),
     }
+}
+
+fn set_of(is_in: impl Fn(Class) -> bool) -> u8 {
+    Class::ALL.into_iter().filter(|class| is_in(*class)).fold(0, |set, class| set | 1 << class as u8)
 }
 
 /// The bits of the limits that look at this, held by a test.

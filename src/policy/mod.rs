@@ -223,13 +223,12 @@ pub fn decide(
     };
     // What is sent with the key alone gives nobody a signature to carry elsewhere.
     let signed = !endpoint.is_some_and(|endpoint| endpoint.key_only);
-    let limited = bounds::Limited::of(bounds, endpoint);
+    let limited = bounds::limited(bounds, endpoint);
     let elsewhere = exchange.fits_elsewhere(
         parts,
         endpoint,
         |class| signed && !grants.has(class),
-        |class| signed && limited.class(class),
-        |class, name| limited.looked_at(class, name),
+        |class| signed && limited >> class as u8 & 1 == 1,
     )?;
     let rule = match elsewhere.dangerous {
         _ if !granted.permits() => granted,

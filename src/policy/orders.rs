@@ -61,20 +61,6 @@ fn seen_somehow(exchange: &Exchange, endpoint: &Endpoint, limit: Limit) -> bool 
     )
 }
 
-/// Whether reading the orders of this endpoint looks at a parameter of this name, or one that ends so and can be cut.
-pub(super) fn reads(endpoint: &Endpoint, name: &str) -> bool {
-    let ends = |part: &str| {
-        let at = part.len().checked_sub(name.len());
-        at.is_some_and(|at| part.as_bytes()[at..].eq_ignore_ascii_case(name.as_bytes()))
-    };
-    let is_it = |known: &str| known.split('.').any(ends);
-    endpoint.orders.iter().any(|entry| {
-        entry.each.is_some_and(|lists| lists.iter().any(|list| is_it(list)))
-            || entry.fields.iter().any(|field| is_it(&field.place.name))
-            || entry.when.iter().any(|condition| is_it(&condition.place.name))
-    })
-}
-
 fn looks_at(limit: Limit) -> &'static [What] {
     match limit {
         Limit::Symbols => &[What::Symbol],
