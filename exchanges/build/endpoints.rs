@@ -174,8 +174,9 @@ impl<'a> Endpoints<'a> {
     }
 
     /// The names that the catalogue knows parameters by, as they are written there and sorted by their hash.
-    fn words(&self, orders: &Orders) -> Vec<(u32, String)> {
+    fn words(&self, orders: &Orders, often: &BTreeSet<String>) -> Vec<(u32, String)> {
         let mut words: BTreeSet<String> = orders.names();
+        words.extend(often.iter().cloned());
         words.extend(self.written.iter().cloned());
         let mut words: Vec<_> = words.into_iter().map(|word| (hash(word.as_bytes()), word)).collect();
         words.sort();
@@ -183,8 +184,8 @@ impl<'a> Endpoints<'a> {
     }
 
     /// The fields of an `Exchange` that come from this file.
-    pub(crate) fn code(&self, tables: &mut Tables, orders: &mut Orders) -> String {
-        let words = self.words(orders);
+    pub(crate) fn code(&self, tables: &mut Tables, orders: &mut Orders, often: &BTreeSet<String>) -> String {
+        let words = self.words(orders, often);
         let mut shapes = minimal(&self.shapes);
         let names: BTreeSet<&str> =
             shapes.iter().flat_map(|shape| shape.needs.iter().map(String::as_str)).collect();

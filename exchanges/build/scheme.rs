@@ -13,6 +13,8 @@ pub(crate) struct SchemeFile {
     pub(crate) aliases: Vec<String>,
     #[serde(default)]
     pub(crate) hosts: Vec<String>,
+    #[serde(default)]
+    pub(crate) often: BTreeSet<String>,
     pub(crate) historical: Option<String>,
     pub(crate) unsignable: Option<String>,
     #[serde(default)]

@@ -3,6 +3,7 @@
 
 use crate::catalogue::{Class, Endpoint, Exchange, Method, Name, NameSet, Node, Shape, When, hash};
 use crate::parts::{BodyKind, Parts, Source};
+use crate::scan::until;
 use crate::scheme::{Binds, Scheme};
 use core::fmt;
 
@@ -205,7 +206,7 @@ impl Exchange {
         let mut present = NameSet::default();
         let is_json = matches!(parts.kind, BodyKind::Object | BodyKind::List);
         for param in parts.params {
-            let (name, value) = (parts.name(param), parts.value(param));
+            let name = parts.name(param);
             let (signed, json) = match param.source {
                 Source::Query => (scheme.binds.query, false),
                 Source::Body => (scheme.binds.body, is_json),
@@ -217,12 +218,12 @@ impl Exchange {
             if param.cuttable {
                 return Err("a parameter value with '=' or ';', which must be percent-encoded here");
             }
-            if scheme.decodes && hides_a_cut(value) {
+            if scheme.decodes && hides_a_cut(parts.value(param)) {
                 return Err(
                     "a parameter value with an encoded '&', '=' or ';', which is signed decoded here; leave it out",
                 );
             }
-            if json && scheme.flattens && (cuts(name) || cuts(value)) {
+            if json && scheme.flattens && (cuts(name) || cuts(parts.value(param))) {
                 return Err(
                     "a JSON value with '&', '=', ';' or an escape, which is signed here as part of a form",
                 );
@@ -389,7 +390,10 @@ fn begins_with(pattern: &str, path: &str, query: &str) -> bool {
 
 /// The name of a list parameter, `ids[]` or `ids%5B%5D`, without its brackets.
 fn without_brackets(name: &str) -> &str {
-    &name[..name.bytes().position(|byte| matches!(byte, b'%' | b'[')).unwrap_or(name.len())]
+    let bytes = name.as_bytes();
+    let at = until(bytes, [b'%', b'[']);
+    let more = bytes[at..].iter().position(|byte| matches!(byte, b'%' | b'['));
+    more.map_or(name, |more| &name[..at + more])
 }
 
 fn ends_with(text: &str, end: &str) -> bool {
