@@ -23,8 +23,8 @@ pub(crate) struct Rate {
     pub(crate) class: Option<Class>,
     /// How many at once.
     pub(crate) count: u32,
-    /// The time in which they come back, in nanoseconds.
-    pub(crate) unit_ns: u64,
+    /// How long one request is paid back in: rounded up, so that never more than the count fit.
+    interval_ns: u64,
     /// Its name, for a refusal.
     pub(crate) unit: &'static str,
 }
@@ -42,14 +42,15 @@ impl Rate {
     pub(super) fn push(class: Option<Class>, word: &str, rates: &mut Vec<Rate>) -> Result<(), &'static str> {
         let (count, unit) = word.split_once('/').ok_or("a word without a '/'")?;
         let digits = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
-        let count = count.parse().ok().filter(|count| digits && (1..=1_000_000).contains(count));
+        let count: Option<u32> = count.parse().ok().filter(|count| digits && (1..=1_000_000).contains(count));
         let count = count.ok_or("a count that is no whole number from 1 to 1000000")?;
         let unit = UNITS.iter().find(|(name, _)| *name == unit);
         let (unit, seconds) = *unit.ok_or("a unit that is not known")?;
         if rates.iter().any(|rate| rate.class == class && rate.unit == unit) {
             return Err("a unit stands twice");
         }
-        push(rates, Rate { class, count, unit_ns: seconds * 1_000_000_000, unit })
+        let interval_ns = (seconds * 1_000_000_000_u64).div_ceil(u64::from(count));
+        push(rates, Rate { class, count, interval_ns, unit })
     }
 
     /// Whether it is on requests of this class; an endpoint that the catalogue does not list has none.
@@ -68,7 +69,7 @@ impl Rate {
 
     /// How long one request is paid back in: rounded up, so that never more than the count fit.
     pub(crate) fn interval_ns(&self) -> u64 {
-        self.unit_ns.div_ceil(u64::from(self.count))
+        self.interval_ns
     }
 }
 
