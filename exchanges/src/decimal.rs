@@ -224,7 +224,11 @@ fn shifted(number: i128, zeros: u32) -> Option<i128> {
     if number == 0 || zeros == 0 {
         return Some(number);
     }
-    number.checked_mul(*POWERS.get(zeros as usize)?)
+    let power = *POWERS.get(zeros as usize)?;
+    match (i64::try_from(number), i64::try_from(power)) {
+        (Ok(number), Ok(power)) => Some(i128::from(number) * i128::from(power)),
+        _ => number.checked_mul(power),
+    }
 }
 
 /// Ten to the power of a scale.

@@ -277,8 +277,9 @@ impl Asked<'_> {
             if limits.is_canary() {
                 return self.breach(bound, Broken::Canary, format_args!("nobody should use this key"));
             }
-            let host = self.parts.host(self.exchange);
-            if limits.has(Limit::Hosts) && !limits.lists_host(host) {
+            let host = || self.parts.host(self.exchange);
+            if limits.has(Limit::Hosts) && !limits.lists_host(host()) {
+                let host = host();
                 return self.breach(
                     bound,
                     Broken::HostNotListed,
