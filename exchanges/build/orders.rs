@@ -327,8 +327,9 @@ impl Entry {
         for (name, what, names) in self.fields() {
             let decimals = self.decimals.get(name).copied().unwrap_or(0);
             for name in names.iter().flat_map(|names| names.all()) {
-                flat &= !name.contains(['.', '{']);
-                begins |= beginning_bit(beginning(name.trim_start_matches('/').as_bytes()));
+                let beginning = beginning(name.trim_start_matches('/').as_bytes());
+                flat &= beginning != 0 && !name.contains(['.', '{']);
+                begins |= beginning_bit(beginning);
                 let place = place(name, path, tables)?;
                 fields.push(format!("OrderField {{ what: {what}, decimals: {decimals}, place: {place} }}"));
             }

@@ -4,7 +4,7 @@
 //! escaped letter in a path, bytes behind a JSON value) is refused, so that the decision and the
 //! exchange see the same request.
 
-use crate::catalogue::{Exchange, Method, Name, beginning, beginning_bit, hash};
+use crate::catalogue::{Exchange, Method, Name, beginning, hash};
 use crate::json::{self, Cursor, Names, Value, Wrong};
 use crate::scan::until;
 use crate::scheme::Place;
@@ -70,7 +70,7 @@ pub struct Param {
     /// Whether its value, in a query or a form, holds a `=` or a `;`, at which it could be cut in two.
     pub cuttable: bool,
     /// What its name begins with; see [`beginning`].
-    begins: u16,
+    pub(crate) begins: u16,
     /// A hash of the name, so that names that differ are mostly told apart without reading them.
     pub(crate) hash: u32,
     name: Range<u32>,
@@ -108,11 +108,6 @@ impl Param {
     /// Whether some readers could take its name for one that begins so.
     pub(crate) fn may_begin(&self, begins: u16) -> bool {
         self.begins == begins || self.begins == 0 || begins == 0
-    }
-
-    /// Whether some readers could take its name for one that begins so: for one of a set of [bits](beginning_bit).
-    pub(crate) fn begins_among(&self, set: u64) -> bool {
-        set & beginning_bit(self.begins) != 0
     }
 
     /// Where the name and the value stand in the query or the body.

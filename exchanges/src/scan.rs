@@ -32,7 +32,10 @@ pub fn until<const N: usize>(bytes: &[u8], stops: [u8; N]) -> usize {
             at + found(word).trailing_zeros() as usize / 8
         }
         Some(_) => at,
-        None => bytes.iter().take_while(|byte| **byte >= 0x20 && !stops.contains(byte)).count(),
+        None => {
+            let stop = |byte: u8| stops.iter().fold(byte < 0x20, |found, stop| found | (byte == *stop));
+            bytes.iter().take_while(|byte| !stop(**byte)).count()
+        }
     }
 }
 

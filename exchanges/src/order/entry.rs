@@ -19,7 +19,7 @@ pub struct OrderEntry {
     pub when: Of<Condition>,
     /// Where the fields stand.
     pub fields: Of<OrderField>,
-    /// Whether each of them is a parameter.
+    /// Whether each of them is a parameter whose name has a beginning.
     pub(crate) flat: bool,
     /// What their names begin with, as a set of bits.
     pub(crate) begins: u64,
@@ -107,19 +107,23 @@ impl OrderEntry {
 
     pub(super) fn side(&self, word: &str) -> Option<Side> {
         let one_of = |words: &Of<Name>| words.iter().any(|known| known.eq_ignore_ascii_case(word));
-        match (one_of(&self.buy), one_of(&self.sell)) {
-            (true, _) => Some(Side::Buy),
-            (_, true) => Some(Side::Sell),
-            _ => None,
+        if one_of(&self.buy) {
+            Some(Side::Buy)
+        } else if one_of(&self.sell) {
+            Some(Side::Sell)
+        } else {
+            None
         }
     }
 
     pub(super) fn kind(&self, word: &str) -> OrderKind {
         let one_of = |words: &Of<Name>| words.iter().any(|known| known.eq_ignore_ascii_case(word));
-        match (one_of(&self.limit), one_of(&self.market)) {
-            (true, _) => OrderKind::Limit,
-            (_, true) => OrderKind::Market,
-            _ => OrderKind::Other,
+        if one_of(&self.limit) {
+            OrderKind::Limit
+        } else if one_of(&self.market) {
+            OrderKind::Market
+        } else {
+            OrderKind::Other
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The short way to the fields of an order: a query or a form that says each of them once, in plain text.
 
+use crate::catalogue::beginning_bit;
 use crate::order::read::{Piece, Reader, is_called};
 use crate::order::{OrderEntry, What};
 use crate::parts::BodyKind;
@@ -17,8 +18,15 @@ impl Reader<'_, '_> {
         }
         let fields = entry.fields.items();
         let mut seen = 0_u16;
-        for param in self.parts.params.iter().filter(|param| param.begins_among(entry.begins)) {
-            for field in fields.iter().filter(|field| param.may_begin(field.place.begins)) {
+        for param in self.parts.params {
+            let begins = param.begins;
+            if begins == 0 {
+                return false;
+            }
+            if beginning_bit(begins) & entry.begins == 0 {
+                continue;
+            }
+            for field in fields.iter().filter(|field| field.place.begins == begins) {
                 let name = self.parts.name(param).as_bytes();
                 match is_called(name, field.place.name.text()) {
                     Ok(true) => {}
