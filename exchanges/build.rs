@@ -76,7 +76,7 @@ fn exchange(folder: &Path, ids: &mut BTreeSet<String>, tables: &mut Tables) -> S
         None => Endpoints::read(&folder.join("endpoints.txt"), &reaches),
     };
     let code = file.code(tables).unwrap_or_else(|why| fail(&why));
-    let mut orders = Orders::read(&folder.join("orders.toml"));
+    let mut orders = Orders::read(&folder.join("orders.toml"), file.parameters());
     let endpoints = endpoints.code(tables, &mut orders, &file.often);
     orders.done();
     format!("Exchange {{ id: {}, {code}, {endpoints} }}", tables.name(id))

@@ -13,8 +13,6 @@ pub(crate) struct Endpoints<'a> {
     reaches: &'a [Reach],
     lines: Vec<Line>,
     shapes: Vec<Shape>,
-    /// The names of `needs=` as they are written.
-    written: BTreeSet<String>,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +26,8 @@ struct Line {
     repeats: Vec<String>,
     sign: Option<String>,
     needs: BTreeSet<String>,
+    /// The same as they are written.
+    demanded: BTreeSet<String>,
 }
 
 struct Shape {
@@ -40,12 +40,12 @@ struct Shape {
 impl<'a> Endpoints<'a> {
     /// Of an exchange that nothing can be signed for.
     pub(crate) fn none() -> Self {
-        Endpoints { reaches: &[], lines: Vec::new(), shapes: Vec::new(), written: BTreeSet::new() }
+        Endpoints { reaches: &[], lines: Vec::new(), shapes: Vec::new() }
     }
 
     pub(crate) fn read(place: &Path, reaches: &'a [Reach]) -> Self {
         let text = fs::read_to_string(place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
-        let mut read = Endpoints { reaches, lines: Vec::new(), shapes: Vec::new(), written: BTreeSet::new() };
+        let mut read = Endpoints { reaches, lines: Vec::new(), shapes: Vec::new() };
         for (number, line) in text.lines().enumerate() {
             if line.trim().is_empty() || line.starts_with('#') {
                 continue;
@@ -147,6 +147,7 @@ impl<'a> Endpoints<'a> {
             repeats: Vec::new(),
             sign: None,
             needs: BTreeSet::new(),
+            demanded: BTreeSet::new(),
         };
         let mut needs = None;
         for word in words {
@@ -158,9 +159,10 @@ impl<'a> Endpoints<'a> {
                 _ => return Err(format!("'{word}' is not needs=, auth=key, repeats= or sign=")),
             }
         }
+        let written = needs.iter().flat_map(|needs: &&str| needs.split(['|', ',']));
+        entry.demanded = written.filter(|name| !name.is_empty()).map(str::to_owned).collect();
         if entry.needs_shape(self.reaches) {
             let needs = needs.ok_or("the path is not signed, so it needs 'needs='")?;
-            self.written.extend(needs.split(['|', ',']).filter(|name| !name.is_empty()).map(str::to_owned));
             for alternative in needs.split('|') {
                 let names = alternative.split(',').filter(|name| !name.is_empty()).map(str::to_lowercase);
                 let needs: BTreeSet<String> = names.collect();
@@ -177,7 +179,7 @@ impl<'a> Endpoints<'a> {
     fn words(&self, orders: &Orders, often: &BTreeSet<String>) -> Vec<(u32, String)> {
         let mut words: BTreeSet<String> = orders.names();
         words.extend(often.iter().cloned());
-        words.extend(self.written.iter().cloned());
+        words.extend(self.lines.iter().flat_map(|line| line.demanded.iter().cloned()));
         let mut words: Vec<_> = words.into_iter().map(|word| (hash(word.as_bytes()), word)).collect();
         words.sort();
         words
@@ -311,7 +313,8 @@ impl Line {
     }
 
     fn code(&self, tables: &mut Tables, orders: &mut Orders, needs: [u64; 3], shown: [u64; 3]) -> String {
-        let orders = orders.take(&self.spoken_of(), self.class, tables);
+        let named = self.demanded.iter().chain(self.when.iter().map(|(name, _)| name));
+        let (orders, closed) = orders.take(&self.spoken_of(), self.class, named, tables);
         let when = match &self.when {
             None => "When::Always".to_owned(),
             Some((name, None)) => format!("When::Present({})", tables.name(name)),
@@ -321,7 +324,7 @@ impl Line {
         };
         format!(
             "Endpoint {{ method: {}, path: {}, hash: {}, when: {when}, class: {}, key_only: {}, repeats: {}, sign: {}, needs: {}, \
-             shown: {}, orders: {orders} }}",
+             shown: {}, orders: {orders}, closed: {closed} }}",
             self.method,
             tables.name(&self.path),
             hash(self.path.as_bytes()),

@@ -11,6 +11,8 @@ use std::path::Path;
 #[derive(Default)]
 pub(crate) struct Orders {
     place: String,
+    /// The names that signing reads or writes.
+    signing: BTreeSet<String>,
     entries: Vec<Entry>,
     of: BTreeMap<String, Vec<Use>>,
 }
@@ -26,6 +28,9 @@ struct File {
 struct Entry {
     at: Vec<String>,
     does: String,
+    other: Option<Vec<String>>,
+    #[serde(default)]
+    known: Vec<String>,
     #[serde(default)]
     leg: String,
     #[serde(default)]
@@ -74,14 +79,14 @@ struct Use {
 
 impl Orders {
     /// Of an exchange whose folder holds an `orders.toml`, or none.
-    pub(crate) fn read(place: &Path) -> Orders {
+    pub(crate) fn read(place: &Path, signing: BTreeSet<String>) -> Orders {
         if !place.exists() {
             return Orders::default();
         }
         let text = fs::read_to_string(place).unwrap_or_else(|error| panic!("{}: {error}", place.display()));
         let place = place.display().to_string();
         let file: File = toml::from_str(&text).unwrap_or_else(|error| panic!("{place}: {error}"));
-        let mut orders = Orders { place, entries: file.order, of: BTreeMap::new() };
+        let mut orders = Orders { place, signing, entries: file.order, of: BTreeMap::new() };
         if orders.entries.is_empty() {
             orders.fail("no order");
         }
@@ -113,9 +118,17 @@ impl Orders {
         orders
     }
 
-    /// The orders of an endpoint, `METHOD PATH[?condition]`, which is taken out.
-    pub(crate) fn take(&mut self, endpoint: &str, class: &str, tables: &mut Tables) -> String {
+    /// The orders of an endpoint, `METHOD PATH[?condition]`, which is taken out, and its closed list, on which are also the
+    /// names that `endpoints.txt` has for it.
+    pub(crate) fn take<'a>(
+        &mut self,
+        endpoint: &str,
+        class: &str,
+        named: impl Iterator<Item = &'a String>,
+        tables: &mut Tables,
+    ) -> (String, String) {
         let uses = self.of.remove(endpoint).unwrap_or_default();
+        let closed = self.closed(&uses, named).unwrap_or_else(|why| self.fail(&format!("{endpoint}: {why}")));
         // Those of one list stand together, and of these those of one leg, each as they were written.
         let mut lists: Vec<&Option<String>> = Vec::new();
         let mut legs: Vec<(usize, &str)> = Vec::new();
@@ -157,7 +170,39 @@ impl Orders {
             let code = code.unwrap_or_else(|why| self.fail(&format!("{endpoint}: {why}")));
             codes.push(format!("OrderEntry {{ list: {list}, leg: {leg}, {code} }}"));
         }
-        tables.list("ORDERS", codes)
+        (tables.list("ORDERS", codes), tables.names(closed.iter().map(String::as_str)))
+    }
+
+    /// The closed list of an endpoint: what its entries read, what stands beside that, and what signing and `endpoints.txt`
+    /// name. Empty if no entry closes it.
+    fn closed<'a>(
+        &self,
+        uses: &[Use],
+        named: impl Iterator<Item = &'a String>,
+    ) -> Result<BTreeSet<String>, String> {
+        let entries = || uses.iter().map(|used| &self.entries[used.entry]);
+        if entries().all(|entry| entry.other.is_none()) {
+            return Ok(BTreeSet::new());
+        }
+        if uses.iter().any(|used| used.each.is_some()) {
+            return Err("'other' where the orders are a list".into());
+        }
+        let mut closed = self.signing.clone();
+        for entry in entries() {
+            let fields = entry.fields();
+            let read = fields.iter().flat_map(|(.., names)| names.iter().flat_map(Names::all));
+            let read =
+                read.chain(entry.when.keys().map(String::as_str)).filter(|name| !name.starts_with('{'));
+            let read = read.map(|name| name.trim_start_matches('/').to_owned());
+            closed.extend(read.chain(entry.other.iter().flatten().cloned()));
+        }
+        // What endpoints.txt has may be in another case than the exchange's.
+        for name in named {
+            if !closed.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                closed.insert(name.clone());
+            }
+        }
+        Ok(closed)
     }
 
     /// The names of the parameters in which orders say what.
@@ -235,9 +280,22 @@ impl Entry {
         let permitted: &[&str] = match self.does.as_str() {
             "place" | "amend" => &orders,
             "withdraw" | "transfer" => &moves,
-            "nothing" => &[],
-            other => return Err(format!("'{other}' is not place, amend, withdraw, transfer or nothing")),
+            "nothing" | "refuse" => &[],
+            other => {
+                return Err(format!("'{other}' is not place, amend, withdraw, transfer, refuse or nothing"));
+            }
         };
+        let moves_funds = ["withdraw", "transfer"].contains(&&*self.does);
+        if moves_funds != self.other.is_some() {
+            return Err(format!(
+                "what does '{}' {}",
+                self.does,
+                if moves_funds { "needs 'other'" } else { "has no 'other'" }
+            ));
+        }
+        if self.other.iter().flatten().chain(&self.known).any(|name| !is_path(name)) {
+            return Err("other or known: an empty name".into());
+        }
         let given =
             |name: &str| self.fields().iter().any(|(known, _, names)| *known == name && names.is_some());
         for (name, _, names) in self.fields() {
@@ -346,11 +404,12 @@ impl Entry {
             fixed.push(format!("Fixed {{ what: {what}, value: {} }}", tables.name(value)));
         }
         let does = match self.does.as_str() {
-            "place" => "Some(Does::Place)",
-            "amend" => "Some(Does::Amend)",
-            "withdraw" => "Some(Does::Withdraw)",
-            "transfer" => "Some(Does::Transfer)",
-            _ => "None",
+            "place" => "Order(Does::Place)",
+            "amend" => "Order(Does::Amend)",
+            "withdraw" => "Order(Does::Withdraw)",
+            "transfer" => "Order(Does::Transfer)",
+            "refuse" => "Refused",
+            _ => "Nothing",
         };
         let words: Vec<String> = self
             .words()
@@ -362,7 +421,9 @@ impl Entry {
             Some(each) => format!("Some({})", tables.names(each.split('|'))),
         };
         Ok(format!(
-            "each: {each}, does: {does}, when: {}, fields: {}, flat: {flat}, begins: {begins}, fixed: {}, {}, signed_quantity: {}, contracts: {}",
+            "each: {each}, says: Says::{does}, known: {}, when: {}, fields: {}, flat: {flat}, begins: {begins}, fixed: {}, {}, \
+             signed_quantity: {}, contracts: {}",
+            tables.names(self.known.iter().map(String::as_str)),
             tables.list("CONDITIONS", when),
             tables.list("ORDER_FIELDS", fields),
             tables.list("FIXED", fixed),

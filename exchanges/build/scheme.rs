@@ -114,6 +114,15 @@ enum PlacesEntry {
     More(Vec<String>),
 }
 
+impl PlacesEntry {
+    fn all(&self) -> Vec<&String> {
+        match self {
+            PlacesEntry::One(at) => vec![at],
+            PlacesEntry::More(all) => all.iter().collect(),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TimeEntry {
@@ -184,6 +193,26 @@ impl SchemeFile {
             }
         };
         self.schemes.iter().map(reach).collect()
+    }
+
+    /// The names of the parameters that signing writes or looks at.
+    pub(crate) fn parameters(&self) -> BTreeSet<String> {
+        let mut all = BTreeSet::new();
+        for entry in &self.schemes {
+            let signature = match &entry.signature {
+                SignatureEntry::Written(_) => Vec::new(),
+                SignatureEntry::Placed(map) => map.values().flat_map(PlacesEntry::all).collect(),
+            };
+            let others = [entry.key.as_ref(), entry.uid.as_ref(), entry.time.as_ref().map(|time| &time.at)];
+            let nonce = entry.nonce.as_ref().map(|nonce| &nonce.at);
+            let fields = entry.must.keys().chain(entry.defaults.keys());
+            let places = signature.into_iter().chain(others.into_iter().flatten()).chain(nonce).chain(fields);
+            all.extend(places.filter_map(|at| match at.split_once(':') {
+                Some(("query" | "body" | "params", name)) => Some(name.to_owned()),
+                _ => None,
+            }));
+        }
+        all
     }
 
     /// The fields of an `Exchange` that come from this file, but for id, endpoints and shapes.

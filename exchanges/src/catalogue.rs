@@ -280,6 +280,8 @@ pub struct Endpoint {
     pub(crate) shown: Set,
     /// Where its orders, withdrawals or transfers say what; empty if the catalogue does not know.
     pub orders: Of<OrderEntry>,
+    /// The names that a request to it may hold, with dots where they lead into objects; empty if there may be others.
+    pub closed: Of<Name>,
 }
 
 /// A condition on a parameter.

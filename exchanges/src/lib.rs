@@ -44,8 +44,8 @@ pub use decimal::Decimal;
 pub use endpoints::{Elsewhere, Fit};
 pub use mac::Keyed;
 pub use order::{
-    Condition, Does, Fixed, Order, OrderEntry, OrderField, OrderKind, OrderPlace, OrderScratch, Side, What,
-    Within,
+    Condition, Does, Fixed, Order, OrderEntry, OrderField, OrderKind, OrderPlace, OrderScratch, Says, Side,
+    What, Within,
 };
 pub use parts::{BodyKind, Param, Parts, Request, Scratch, Source};
 pub use scheme::{

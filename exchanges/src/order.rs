@@ -4,6 +4,7 @@
 //! amount that is not a number, a field that stands twice with two values, a name in odd case, a batch that is no list.
 //! Nothing here allocates.
 
+mod closed;
 mod cuts;
 mod entry;
 mod form;
@@ -14,7 +15,7 @@ use crate::decimal::Decimal;
 use crate::json::{Names, Wrong};
 use crate::parts::{BodyKind, Parts, Source};
 use crate::scheme::Scheme;
-pub use entry::{Condition, Fixed, OrderEntry, OrderField, OrderPlace, Within};
+pub use entry::{Condition, Fixed, OrderEntry, OrderField, OrderPlace, Says, Within};
 use form::Found;
 use read::{Piece, Reader};
 
@@ -293,8 +294,10 @@ impl Reader<'_, '_> {
             let mark = self.own.len();
             let entry =
                 self.entry(leg, item)?.ok_or("an order of a kind that the catalogue does not describe")?;
-            if let Some(does) = entry.does {
-                self.order(entry, does, item, each)?;
+            match entry.says {
+                Says::Order(does) => self.order(entry, does, item, each)?,
+                Says::Nothing => {}
+                Says::Refused => return Err("a request that could be read in another way"),
             }
             self.own.truncate(mark);
         }

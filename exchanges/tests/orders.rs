@@ -95,6 +95,9 @@ fn with_endpoint<R>(
 fn read(exchange: &Exchange, http: &Http) -> Result<Read, String> {
     with_endpoint(exchange, http, |parts, endpoint| {
         let endpoint = endpoint.ok_or("no such endpoint in endpoints.txt")?;
+        if let Some(name) = parts.unknown(endpoint) {
+            return Err(format!("unknown parameter '{name}'"));
+        }
         let (mut orders, mut scratch) = (Vec::new(), OrderScratch::default());
         exchange.orders(parts, endpoint, &mut scratch, &mut |order| {
             orders.push(written(order));

@@ -107,6 +107,8 @@ pub enum Rule {
     /// At another endpoint, whose class is not granted, the same signature would be good: it does not cover
     /// the path, or nothing says where the path ends.
     FitsUngranted(Fit),
+    /// The endpoint's list of parameters is closed, and one of the request is not on it.
+    UnknownParameter,
     /// A limit is broken.
     Limited(Broken),
 }
@@ -120,6 +122,7 @@ impl Rule {
             Rule::UnknownEndpoint => "unknown-endpoint",
             Rule::ClassNotGranted(_) => "class-not-granted",
             Rule::FitsUngranted(_) => "fits-ungranted",
+            Rule::UnknownParameter => "unknown-parameter",
             Rule::Limited(broken) => broken.name(),
         }
     }
@@ -191,6 +194,16 @@ impl fmt::Display for Explained<'_> {
                     _ => "the path",
                 }
             )?,
+            Rule::UnknownParameter => {
+                let unknown = decision.endpoint.and_then(|endpoint| parts.unknown(endpoint)).unwrap_or("");
+                // Whoever reads it should see a letter that only looks like another.
+                let shown = unknown.get(..60).unwrap_or(unknown).escape_default();
+                let class = decision.class();
+                write!(
+                    f,
+                    "'{shown}' is not a parameter that {method} {path} is known to take, and it is of class '{class}'"
+                )?;
+            }
             Rule::Limited(_) => write!(f, "the limits of '{key}' refuse {method} {path}: {}", work.said())?,
         }
         write!(f, " (rule {})", decision.rule.name())
@@ -233,6 +246,7 @@ pub fn decide(
     let rule = match elsewhere.dangerous {
         _ if !granted.permits() => granted,
         Some(fit) => Rule::FitsUngranted(fit),
+        None if endpoint.is_some_and(|endpoint| parts.unknown(endpoint).is_some()) => Rule::UnknownParameter,
         None if bounds.iter().all(|bound| bound.limits.is_empty()) => granted,
         None => bounds::breach(exchange, parts, endpoint, elsewhere.limited, bounds, facts, work)?
             .map_or(granted, Rule::Limited),

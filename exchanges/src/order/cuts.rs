@@ -52,7 +52,8 @@ fn hides_a_field(text: &str, is_name: bool, entries: &[OrderEntry]) -> bool {
         let fields = entries.iter().flat_map(|entry| entry.fields.items());
         fields.filter_map(|field| field.place.name.text().rsplit('.').next())
     };
-    let itself = is_name && names().any(|name| name == text);
+    let known = || entries.iter().flat_map(|entry| entry.known.iter().map(|name| name.text()));
+    let itself = is_name && names().chain(known()).any(|name| name == text);
     !itself && (text.contains('\\') || names().any(|name| text.contains(name)))
 }
 

@@ -13,8 +13,8 @@ pub struct OrderEntry {
     pub(crate) leg: u8,
     /// Where the list of orders stands, if it is not the request that is the order; the first that is there.
     pub each: Option<Of<Name>>,
-    /// What it does; nothing that a limit is about if `None`.
-    pub does: Option<Does>,
+    /// What it says of a request.
+    pub says: Says,
     /// What must hold for it to speak.
     pub when: Of<Condition>,
     /// Where the fields stand.
@@ -35,10 +35,23 @@ pub struct OrderEntry {
     pub market: Of<Name>,
     /// The values of `reduce` that mean that it is so.
     pub reducing: Of<Name>,
+    /// Names that are no field's, though they hold one.
+    pub known: Of<Name>,
     /// Whether a quantity below zero means sell.
     pub signed_quantity: bool,
     /// Whether the quantity counts contracts.
     pub contracts: bool,
+}
+
+/// What an entry says of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// That it asks for this.
+    Order(Does),
+    /// That it asks for nothing that a limit is about.
+    Nothing,
+    /// That it could be read in another way.
+    Refused,
 }
 
 /// A field and one place where it may stand.

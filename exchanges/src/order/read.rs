@@ -412,28 +412,36 @@ pub(super) fn is_called(given: &[u8], wanted: &str) -> Result<bool, Wrong> {
 }
 
 /// Where the value of a member of a JSON object stands. The text was read before and found well-formed.
-fn member(object: &[u8], name: &str) -> Result<Option<Range<usize>>, Wrong> {
+fn member(object: &[u8], wanted: &str) -> Result<Option<Range<usize>>, Wrong> {
     let mut found = None;
+    for (name, value) in members(object) {
+        if is_called(&object[name], wanted)? {
+            found = Some(value);
+        }
+    }
+    Ok(found)
+}
+
+/// Where the names and the values of the members of a JSON object stand, from its bracket on; what follows it does not matter.
+pub(super) fn members(object: &[u8]) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
     let mut at = 1;
-    loop {
+    core::iter::from_fn(move || {
         at += spaces(&object[at..]);
         if object.get(at) == Some(&b',') {
             at += 1;
             at += spaces(&object[at..]);
         }
         if object.get(at) != Some(&b'"') {
-            return Ok(found);
+            return None;
         }
         let end = at + string_len(&object[at..]);
-        let given = &object[at + 1..end - 1];
+        let name = at + 1..end - 1;
         at = end + spaces(&object[end..]) + 1;
         at += spaces(&object[at..]);
-        let len = value_len(&object[at..]);
-        if is_called(given, name)? {
-            found = Some(at..at + len);
-        }
-        at += len;
-    }
+        let value = at..at + value_len(&object[at..]);
+        at = value.end;
+        Some((name, value))
+    })
 }
 
 /// Where the next item of a JSON list stands, from `at` on, which is moved behind it.
