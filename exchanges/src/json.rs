@@ -299,6 +299,29 @@ pub fn find(text: &str, name: &str) -> Option<Range<usize>> {
     }
 }
 
+/// Where the names and the values of the members of a JSON object stand, from its bracket on; what follows it
+/// does not matter. The text was read before and found well-formed.
+pub(crate) fn members(object: &[u8]) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    let mut at = 1;
+    core::iter::from_fn(move || {
+        at += spaces(&object[at..]);
+        if object.get(at) == Some(&b',') {
+            at += 1;
+            at += spaces(&object[at..]);
+        }
+        if object.get(at) != Some(&b'"') {
+            return None;
+        }
+        let end = at + string_len(&object[at..]);
+        let name = at + 1..end - 1;
+        at = end + spaces(&object[end..]) + 1;
+        at += spaces(&object[at..]);
+        let value = at..at + value_len(&object[at..]);
+        at = value.end;
+        Some((name, value))
+    })
+}
+
 /// How long the value is that a well-formed text begins with.
 pub(crate) fn value_len(bytes: &[u8]) -> usize {
     let (mut at, mut depth) = (0, 0_usize);

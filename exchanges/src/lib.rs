@@ -15,6 +15,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alike;
 mod asymmetric;
 mod binary;
 mod catalogue;

@@ -234,6 +234,9 @@ pub fn decide(
         None if grants.holds("unknown") => Rule::UnknownGranted,
         None => Rule::UnknownEndpoint,
     };
+    if granted.permits() {
+        exchange.check_conditions(parts)?;
+    }
     // What is sent with the key alone gives nobody a signature to carry elsewhere.
     let signed = !endpoint.is_some_and(|endpoint| endpoint.key_only);
     let limited = bounds::limited(bounds, endpoint);

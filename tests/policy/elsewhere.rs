@@ -21,7 +21,9 @@ fn what_a_dangerous_endpoint_needs_is_signed_nowhere_else() {
                 .collect();
             for host in hosts(&lines, grants) {
                 let own: BTreeSet<&String> = host.needs.iter().flatten().collect();
-                for needs in dangerous.iter().filter(|needs| !needs.iter().all(|need| own.contains(need))) {
+                for needs in dangerous.iter().filter(|needs| {
+                    !needs.iter().all(|need| own.iter().any(|known| known.eq_ignore_ascii_case(need)))
+                }) {
                     for (form, what, http) in written(&host, needs) {
                         // What the signature does not cover proves nothing; there the path must be signed, or nothing is.
                         let binds = http.apart(exchange, |parts| Ok(exchange.binds_of(parts)));
@@ -74,7 +76,9 @@ fn what_demands_the_same_as_a_withdrawal_needs_that_grant() {
             withdrawals.flat_map(|line| &line.needs).filter(|needs| !needs.is_empty()).collect();
         for line in lines.iter().filter(|line| granted.has(line.class) && !line.key_only) {
             for needs in &line.needs {
-                if !shapes.iter().any(|shape| shape.iter().all(|need| needs.contains(need))) {
+                if !shapes.iter().any(|shape| {
+                    shape.iter().all(|need| needs.iter().any(|known| known.eq_ignore_ascii_case(need)))
+                }) {
                     continue;
                 }
                 let line = Line { needs: vec![needs.clone()], ..line.clone() };

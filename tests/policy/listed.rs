@@ -13,7 +13,7 @@ pub(crate) struct Line {
     pub(crate) key_only: bool,
     /// What the signature calls it.
     pub(crate) sign: Option<String>,
-    /// The alternatives of `needs=`, in lower case; none for no `needs=`.
+    /// The alternatives of `needs=`; none for no `needs=`.
     pub(crate) needs: Vec<Vec<String>>,
 }
 
@@ -30,7 +30,7 @@ fn line(text: &str) -> Line {
         Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
         None => (when.to_owned(), None),
     });
-    let names = |text: &str| text.split(',').filter(|name| !name.is_empty()).map(str::to_lowercase).collect();
+    let names = |text: &str| text.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
     let needs = words.iter().find_map(|word| word.strip_prefix("needs="));
     Line {
         method: Method::of(words[0]).unwrap(),

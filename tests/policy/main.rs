@@ -1,11 +1,12 @@
 //! The policy over the whole catalogue, on the path that a request takes: taken apart, decided, signed.
 //!
 //! `requests` runs what each exchange's folder says must be signed and must be refused. The other modules ask the
-//! same of every endpoint there is: `endpoints` with its own honest request, `elsewhere` with its parameters put
-//! into somebody else's, `odd` with what is missing or bent.
+//! same of every endpoint there is: `endpoints` with its own honest request, `disguised` with that written otherwise,
+//! `elsewhere` with its parameters put into somebody else's, `odd` with what is missing or bent.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod disguised;
 mod elsewhere;
 mod endpoints;
 mod joined;

@@ -3,9 +3,8 @@
 //! What the catalogue does not know could send funds somewhere else than what it reads says. Names are compared exactly,
 //! byte by byte as they are written, so another case, brackets, an escape or a letter that only looks the same make another name.
 
-use super::read::members;
 use crate::catalogue::{Endpoint, Name};
-use crate::json::spaces;
+use crate::json::{members, spaces};
 use crate::parts::{BodyKind, Parts, Source};
 
 impl Parts<'_> {

@@ -1,7 +1,7 @@
 //! Finding the values of an order in a request, wherever they stand and however they are written.
 
 use crate::catalogue::{Endpoint, beginning};
-use crate::json::{self, Cursor, Names, Wrong, spaces, string_len, value_len};
+use crate::json::{self, Cursor, Names, Wrong, members, spaces, value_len};
 use crate::order::{OrderPlace, Within};
 use crate::parts::{BodyKind, Param, Parts, Source};
 use crate::scan::until;
@@ -420,28 +420,6 @@ fn member(object: &[u8], wanted: &str) -> Result<Option<Range<usize>>, Wrong> {
         }
     }
     Ok(found)
-}
-
-/// Where the names and the values of the members of a JSON object stand, from its bracket on; what follows it does not matter.
-pub(super) fn members(object: &[u8]) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
-    let mut at = 1;
-    core::iter::from_fn(move || {
-        at += spaces(&object[at..]);
-        if object.get(at) == Some(&b',') {
-            at += 1;
-            at += spaces(&object[at..]);
-        }
-        if object.get(at) != Some(&b'"') {
-            return None;
-        }
-        let end = at + string_len(&object[at..]);
-        let name = at + 1..end - 1;
-        at = end + spaces(&object[end..]) + 1;
-        at += spaces(&object[at..]);
-        let value = at..at + value_len(&object[at..]);
-        at = value.end;
-        Some((name, value))
-    })
 }
 
 /// Where the next item of a JSON list stands, from `at` on, which is moved behind it.
