@@ -26,8 +26,8 @@ struct Line {
     repeats: Vec<String>,
     sign: Option<String>,
     needs: BTreeSet<String>,
-    /// The same as they are written.
-    demanded: BTreeSet<String>,
+    /// The same as they are written, each alternative by itself.
+    demanded: Vec<Vec<String>>,
 }
 
 struct Shape {
@@ -114,6 +114,29 @@ impl<'a> Endpoints<'a> {
         }
     }
 
+    /// Where the path is not signed, what a closed list permits must not withdraw something else at another endpoint.
+    fn check_rivals(&self, orders: &Orders) {
+        let is_one = |line: &&Line| line.class == "Class::Withdraw" && line.needs_shape(self.reaches);
+        let unbound = || self.lines.iter().filter(is_one);
+        for line in unbound() {
+            let closed = orders.closed(&line.called(), line.names());
+            let holds = |name: &String| closed.iter().any(|known| known.eq_ignore_ascii_case(name));
+            // One that needs nothing fits everything, and stands in the man page for that.
+            let fits = |needs: &Vec<String>| !needs.is_empty() && needs.iter().all(holds);
+            let own = orders.moves(&line.called());
+            for rival in unbound().filter(|rival| rival.demanded.iter().any(fits)) {
+                if !closed.is_empty()
+                    && orders
+                        .moves(&rival.called())
+                        .is_none_or(|other| !other.is_empty() && Some(other) != own)
+                {
+                    let (one, other) = (line.called(), rival.called());
+                    orders.fail(&format!("what may be sent to {one} would say something else at {other}"));
+                }
+            }
+        }
+    }
+
     fn line(&mut self, line: &str) -> Result<(), String> {
         let mut words = line.split_whitespace();
         let mut next = |what: &str| words.next().ok_or(format!("{what} is missing"));
@@ -147,7 +170,7 @@ impl<'a> Endpoints<'a> {
             repeats: Vec::new(),
             sign: None,
             needs: BTreeSet::new(),
-            demanded: BTreeSet::new(),
+            demanded: Vec::new(),
         };
         let mut needs = None;
         for word in words {
@@ -159,8 +182,9 @@ impl<'a> Endpoints<'a> {
                 _ => return Err(format!("'{word}' is not needs=, auth=key, repeats= or sign=")),
             }
         }
-        let written = needs.iter().flat_map(|needs: &&str| needs.split(['|', ',']));
-        entry.demanded = written.filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let alternatives = needs.iter().flat_map(|needs: &&str| needs.split('|'));
+        let names = |text: &str| text.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        entry.demanded = alternatives.map(names).collect();
         if entry.needs_shape(self.reaches) {
             let needs = needs.ok_or("the path is not signed, so it needs 'needs='")?;
             for alternative in needs.split('|') {
@@ -179,7 +203,7 @@ impl<'a> Endpoints<'a> {
     fn words(&self, orders: &Orders, often: &BTreeSet<String>) -> Vec<(u32, String)> {
         let mut words: BTreeSet<String> = orders.names();
         words.extend(often.iter().cloned());
-        words.extend(self.lines.iter().flat_map(|line| line.demanded.iter().cloned()));
+        words.extend(self.lines.iter().flat_map(|line| line.demanded.iter().flatten().cloned()));
         let mut words: Vec<_> = words.into_iter().map(|word| (hash(word.as_bytes()), word)).collect();
         words.sort();
         words
@@ -187,6 +211,7 @@ impl<'a> Endpoints<'a> {
 
     /// The fields of an `Exchange` that come from this file.
     pub(crate) fn code(&self, tables: &mut Tables, orders: &mut Orders, often: &BTreeSet<String>) -> String {
+        self.check_rivals(orders);
         let words = self.words(orders, often);
         let mut shapes = minimal(&self.shapes);
         let names: BTreeSet<&str> =
@@ -238,7 +263,7 @@ impl<'a> Endpoints<'a> {
         let mut list = |tables: &mut Tables, lines: &[&Line]| {
             let code = |line: &&Line| {
                 let mut shown = BTreeSet::new();
-                if let Some(read) = orders.reads(&line.spoken_of()) {
+                if let Some(read) = orders.reads(&line.called()) {
                     let looked_at = |name: &&&str| read.iter().any(|known| known.ends_with(**name));
                     shown.extend(names.iter().filter(looked_at).map(|name| (*name).to_owned()));
                     shown.extend(line.needs.iter().cloned());
@@ -301,8 +326,8 @@ impl Line {
         dangerous && !self.key_only && self.schemes(reaches).any(|(_, reach)| !reach.path_bound)
     }
 
-    /// What an orders.toml calls it.
-    fn spoken_of(&self) -> String {
+    /// As it is written: method, path and condition.
+    fn called(&self) -> String {
         let method = self.method.trim_start_matches("Method::").to_uppercase();
         let condition = match &self.when {
             None => String::new(),
@@ -312,9 +337,15 @@ impl Line {
         format!("{method} {}{condition}", self.path)
     }
 
+    /// The names of its parameters that it speaks of.
+    fn names(&self) -> impl Iterator<Item = &String> {
+        self.demanded.iter().flatten().chain(self.when.iter().map(|(name, _)| name))
+    }
+
     fn code(&self, tables: &mut Tables, orders: &mut Orders, needs: [u64; 3], shown: [u64; 3]) -> String {
-        let named = self.demanded.iter().chain(self.when.iter().map(|(name, _)| name));
-        let (orders, closed) = orders.take(&self.spoken_of(), self.class, named, tables);
+        let closed = orders.closed(&self.called(), self.names());
+        let closed = tables.names(closed.iter().map(String::as_str));
+        let orders = orders.take(&self.called(), self.class, tables);
         let when = match &self.when {
             None => "When::Always".to_owned(),
             Some((name, None)) => format!("When::Present({})", tables.name(name)),

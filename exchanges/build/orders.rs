@@ -118,17 +118,9 @@ impl Orders {
         orders
     }
 
-    /// The orders of an endpoint, `METHOD PATH[?condition]`, which is taken out, and its closed list, on which are also the
-    /// names that `endpoints.txt` has for it.
-    pub(crate) fn take<'a>(
-        &mut self,
-        endpoint: &str,
-        class: &str,
-        named: impl Iterator<Item = &'a String>,
-        tables: &mut Tables,
-    ) -> (String, String) {
+    /// The orders of an endpoint, `METHOD PATH[?condition]`, which is taken out.
+    pub(crate) fn take(&mut self, endpoint: &str, class: &str, tables: &mut Tables) -> String {
         let uses = self.of.remove(endpoint).unwrap_or_default();
-        let closed = self.closed(&uses, named).unwrap_or_else(|why| self.fail(&format!("{endpoint}: {why}")));
         // Those of one list stand together, and of these those of one leg, each as they were written.
         let mut lists: Vec<&Option<String>> = Vec::new();
         let mut legs: Vec<(usize, &str)> = Vec::new();
@@ -170,22 +162,23 @@ impl Orders {
             let code = code.unwrap_or_else(|why| self.fail(&format!("{endpoint}: {why}")));
             codes.push(format!("OrderEntry {{ list: {list}, leg: {leg}, {code} }}"));
         }
-        (tables.list("ORDERS", codes), tables.names(closed.iter().map(String::as_str)))
+        tables.list("ORDERS", codes)
     }
 
     /// The closed list of an endpoint: what its entries read, what stands beside that, and what signing and `endpoints.txt`
     /// name. Empty if no entry closes it.
-    fn closed<'a>(
+    pub(crate) fn closed<'a>(
         &self,
-        uses: &[Use],
+        endpoint: &str,
         named: impl Iterator<Item = &'a String>,
-    ) -> Result<BTreeSet<String>, String> {
+    ) -> BTreeSet<String> {
+        let uses = self.of.get(endpoint).map_or(&[][..], Vec::as_slice);
         let entries = || uses.iter().map(|used| &self.entries[used.entry]);
         if entries().all(|entry| entry.other.is_none()) {
-            return Ok(BTreeSet::new());
+            return BTreeSet::new();
         }
         if uses.iter().any(|used| used.each.is_some()) {
-            return Err("'other' where the orders are a list".into());
+            self.fail(&format!("{endpoint}: 'other' where the orders are a list"));
         }
         let mut closed = self.signing.clone();
         for entry in entries() {
@@ -202,7 +195,20 @@ impl Orders {
                 closed.insert(name.clone());
             }
         }
-        Ok(closed)
+        closed
+    }
+
+    /// Where the entries of an endpoint find what is moved, and to whom; nothing at one that is not described.
+    pub(crate) fn moves(&self, endpoint: &str) -> Option<BTreeSet<Vec<String>>> {
+        let of = |used: &Use| {
+            let entry = &self.entries[used.entry];
+            let names = [&entry.currency, &entry.amount, &entry.address];
+            let names = names.map(|names| names.as_ref().map_or(Vec::new(), Names::all).join("|"));
+            let fixed =
+                ["currency", "address"].map(|name| entry.fixed.get(name).cloned().unwrap_or_default());
+            (entry.does != "nothing").then(|| [names.to_vec(), fixed.to_vec()].concat())
+        };
+        Some(self.of.get(endpoint)?.iter().filter_map(of).collect())
     }
 
     /// The names of the parameters in which orders say what.
@@ -237,7 +243,7 @@ impl Orders {
         }
     }
 
-    fn fail(&self, why: &str) -> ! {
+    pub(crate) fn fail(&self, why: &str) -> ! {
         panic!("{}: {why}", self.place)
     }
 }
