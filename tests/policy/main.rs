@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod budgets;
+mod closed;
 mod disguised;
 mod elsewhere;
 mod endpoints;
@@ -181,4 +183,16 @@ fn binds_nothing(exchange: &Exchange) -> bool {
 /// Fails with everything that was found, and not only with the first.
 fn report(wrong: &[String], cases: usize) {
     assert!(wrong.is_empty(), "{} of {cases}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Marsaglia's xorshift: the same numbers in each run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end as u64) as usize
+    }
 }
