@@ -221,7 +221,7 @@ pub fn paths(dir: &Path, handle: &str) -> (PathBuf, PathBuf) {
     (dir.join(format!("{name}.ledger")), dir.join(format!("{name}.audit")))
 }
 
-/// Where the log of a key ends, by its ledger; nothing if there is no ledger.
+/// Where the log of a key ends, by its ledger; nothing if there is no ledger. Whoever asks holds its lock.
 pub fn head(path: &Path) -> Result<Option<Head>, String> {
     if path.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
         return Ok(None);
@@ -229,7 +229,6 @@ pub fn head(path: &Path) -> Result<Option<Head>, String> {
     let look = || {
         let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(path)?;
         let mut ledger = Ledger { file, place: Place::NOWHERE, head: Head::default() };
-        ledger.lock()?;
         match ledger.newest(&mut vec![0; ROOM])? {
             None => Ok(Head::default()),
             Some(place) => {
@@ -243,7 +242,7 @@ pub fn head(path: &Path) -> Result<Option<Head>, String> {
 
 /// Does `work` on the log of a key while all its signers are kept out: it is given where the log ends, and says where it
 /// ends now.
-pub fn rewrite(path: &Path, work: impl FnOnce(Head) -> Result<Head, String>) -> Result<(), String> {
+pub fn rewrite<E: From<String>>(path: &Path, work: impl FnOnce(Head) -> Result<Head, E>) -> Result<(), E> {
     let mut entries = Vec::new();
     let shared = path.metadata().is_ok_and(|status| status.mode() & 0o070 != 0);
     let mut ledger = Ledger::open(path, shared, &mut |entry| entries.push(entry))?;
@@ -254,7 +253,8 @@ pub fn rewrite(path: &Path, work: impl FnOnce(Head) -> Result<Head, String>) -> 
     let head = work(ledger.head)?;
     let all =
         &mut |all, batch: &mut Batch<'_>| entries.iter().filter(|_| all).for_each(|entry| batch.push(*entry));
-    ledger.append(&mut room, head, all).and_then(|()| ledger.sync()).map_err(wrong)
+    ledger.append(&mut room, head, all).and_then(|()| ledger.sync()).map_err(wrong)?;
+    Ok(())
 }
 
 /// Opens a plain file of ours, which nobody else could have put there: with no more rights than it needs.

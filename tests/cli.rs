@@ -5,10 +5,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "cli/logs.rs"]
+mod logs;
 #[path = "cli/prompt.rs"]
 mod prompt;
 #[path = "cli/stage.rs"]
 mod stage;
+#[path = "common/audit.rs"]
+mod written;
 
 use serde::Deserialize;
 use stage::{Stage, skip};
@@ -75,7 +79,7 @@ struct Case {
 /// One run of `signbox`.
 #[derive(Deserialize)]
 struct Step {
-    /// The arguments, apart by white space.
+    /// The arguments, apart by white space; `LOGS` is a state directory with the audit logs of `cli/logs.rs`.
     args: String,
     /// What stands in a file that is open as descriptor 3.
     secret: Option<String>,
@@ -119,7 +123,9 @@ fn succeed(stage: &Stage, step: &Step) -> Result<(), String> {
 }
 
 fn run(stage: &Stage, step: &Step) -> stage::Output {
-    let args: Vec<&str> = step.args.split_whitespace().collect();
+    let logs = if step.args.contains("LOGS") { logs::folder() } else { String::new() };
+    let args: Vec<&str> =
+        step.args.split_whitespace().map(|word| if word == "LOGS" { logs.as_str() } else { word }).collect();
     stage.run(&args, step.secret.as_deref(), step.stdin.as_deref())
 }
 

@@ -171,6 +171,12 @@ pub fn public_of(
     }
 }
 
+/// Whether an Ed25519 signature holds; nothing if this build has no private keys.
+#[cfg(feature = "asymmetric")]
+pub fn ed25519_holds(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> Option<bool> {
+    Some(ed25519::holds(public, message, signature))
+}
+
 /// The hash that wallets sign: Keccak as it was before it became SHA-3.
 #[cfg(feature = "asymmetric")]
 pub(crate) fn keccak256(message: &[u8]) -> [u8; 32] {
@@ -214,6 +220,12 @@ pub(crate) fn check(secret: &[u8], possible: &[KeyKind]) -> Result<KeyKind, &'st
 #[cfg(not(feature = "asymmetric"))]
 pub fn public_of(kind: KeyKind, _: &[u8], _: &mut [u8; LONGEST_PUBLIC]) -> Result<usize, &'static str> {
     Err(not_in_this_build(kind))
+}
+
+/// Stands in for the question whether a signature holds, which a build that has no private keys cannot answer.
+#[cfg(not(feature = "asymmetric"))]
+pub fn ed25519_holds(_: &[u8; 32], _: &[u8], _: &[u8; 64]) -> Option<bool> {
+    None
 }
 
 /// Stands in for the hash that wallets sign: nothing signs it in a build that has no private keys.

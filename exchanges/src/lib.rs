@@ -36,7 +36,8 @@ mod text;
 mod time;
 
 pub use asymmetric::{
-    KeyKind, LONGEST_PRIVATE_TEXT, LONGEST_PUBLIC, private_text, public_of, public_text, sign_text,
+    KeyKind, LONGEST_PRIVATE_TEXT, LONGEST_PUBLIC, ed25519_holds, private_text, public_of, public_text,
+    sign_text,
 };
 pub use catalogue::{
     Class, Endpoint, Exchange, Method, Name, NameSet, Of, Shape, ShapeName, Tabled, When, catalogue, exchange,

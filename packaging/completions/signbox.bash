@@ -19,6 +19,9 @@ _signbox() {
             signbox,add)
                 cmd="signbox__subcmd__add"
                 ;;
+            signbox,audit)
+                cmd="signbox__subcmd__audit"
+                ;;
             signbox,check)
                 cmd="signbox__subcmd__check"
                 ;;
@@ -58,8 +61,41 @@ _signbox() {
             signbox,timeout)
                 cmd="signbox__subcmd__timeout"
                 ;;
+            signbox__subcmd__audit,help)
+                cmd="signbox__subcmd__audit__subcmd__help"
+                ;;
+            signbox__subcmd__audit,report)
+                cmd="signbox__subcmd__audit__subcmd__report"
+                ;;
+            signbox__subcmd__audit,rotate)
+                cmd="signbox__subcmd__audit__subcmd__rotate"
+                ;;
+            signbox__subcmd__audit,show)
+                cmd="signbox__subcmd__audit__subcmd__show"
+                ;;
+            signbox__subcmd__audit,verify)
+                cmd="signbox__subcmd__audit__subcmd__verify"
+                ;;
+            signbox__subcmd__audit__subcmd__help,help)
+                cmd="signbox__subcmd__audit__subcmd__help__subcmd__help"
+                ;;
+            signbox__subcmd__audit__subcmd__help,report)
+                cmd="signbox__subcmd__audit__subcmd__help__subcmd__report"
+                ;;
+            signbox__subcmd__audit__subcmd__help,rotate)
+                cmd="signbox__subcmd__audit__subcmd__help__subcmd__rotate"
+                ;;
+            signbox__subcmd__audit__subcmd__help,show)
+                cmd="signbox__subcmd__audit__subcmd__help__subcmd__show"
+                ;;
+            signbox__subcmd__audit__subcmd__help,verify)
+                cmd="signbox__subcmd__audit__subcmd__help__subcmd__verify"
+                ;;
             signbox__subcmd__help,add)
                 cmd="signbox__subcmd__help__subcmd__add"
+                ;;
+            signbox__subcmd__help,audit)
+                cmd="signbox__subcmd__help__subcmd__audit"
                 ;;
             signbox__subcmd__help,check)
                 cmd="signbox__subcmd__help__subcmd__check"
@@ -100,6 +136,18 @@ _signbox() {
             signbox__subcmd__help,timeout)
                 cmd="signbox__subcmd__help__subcmd__timeout"
                 ;;
+            signbox__subcmd__help__subcmd__audit,report)
+                cmd="signbox__subcmd__help__subcmd__audit__subcmd__report"
+                ;;
+            signbox__subcmd__help__subcmd__audit,rotate)
+                cmd="signbox__subcmd__help__subcmd__audit__subcmd__rotate"
+                ;;
+            signbox__subcmd__help__subcmd__audit,show)
+                cmd="signbox__subcmd__help__subcmd__audit__subcmd__show"
+                ;;
+            signbox__subcmd__help__subcmd__audit,verify)
+                cmd="signbox__subcmd__help__subcmd__audit__subcmd__verify"
+                ;;
             *)
                 ;;
         esac
@@ -107,7 +155,7 @@ _signbox() {
 
     case "${cmd}" in
         signbox)
-            opts="-h -V --help --version add keygen list show revoke remove timeout sign check run doctor exchanges demo help"
+            opts="-h -V --help --version add keygen list show revoke remove timeout sign check run audit doctor exchanges demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -164,6 +212,192 @@ _signbox() {
                     return 0
                     ;;
                 --skew)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__audit)
+            opts="-h --help show verify report rotate help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__audit__subcmd__help)
+            opts="show verify report rotate help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__audit__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__audit__subcmd__help__subcmd__report)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__audit__subcmd__help__subcmd__rotate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__audit__subcmd__help__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__audit__subcmd__help__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__audit__subcmd__report)
+            opts="-h --state --day --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --day)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__audit__subcmd__rotate)
+            opts="-h --state --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__audit__subcmd__show)
+            opts="-h --state --since --refused --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__audit__subcmd__verify)
+            opts="-h --state --public --head --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --public)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --head)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -259,7 +493,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__help)
-            opts="add keygen list show revoke remove timeout sign check run doctor exchanges demo help"
+            opts="add keygen list show revoke remove timeout sign check run audit doctor exchanges demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -275,6 +509,76 @@ _signbox() {
         signbox__subcmd__help__subcmd__add)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__help__subcmd__audit)
+            opts="show verify report rotate"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__help__subcmd__audit__subcmd__report)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__help__subcmd__audit__subcmd__rotate)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__help__subcmd__audit__subcmd__show)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__help__subcmd__audit__subcmd__verify)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

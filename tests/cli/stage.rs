@@ -142,7 +142,8 @@ fn write_secret(text: &str) -> PathBuf {
     path
 }
 
-fn temporary(name: &str) -> PathBuf {
+/// A place that no other user's run has.
+pub(crate) fn temporary(name: &str) -> PathBuf {
     // One folder for each user: a run replaces what the last one left.
     std::env::temp_dir().join(format!("signbox-cli-test-{}-{name}", getuid()))
 }

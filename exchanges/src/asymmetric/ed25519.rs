@@ -3,7 +3,7 @@
 use super::der::{OCTETS, Pkcs8, only};
 use super::pem::{self, Label};
 use super::{LONGEST_PUBLIC, LONGEST_SIGNATURE, NEAR, base58};
-use ed25519_dalek::{Signer as _, SigningKey};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 
 pub(super) fn sign(
     secret: &[u8],
@@ -26,6 +26,12 @@ pub(super) fn public(secret: &[u8], out: &mut [u8; LONGEST_PUBLIC]) -> Result<us
     head.copy_from_slice(HEAD);
     rest[..32].copy_from_slice(key.verifying_key().as_bytes());
     Ok(HEAD.len() + 32)
+}
+
+/// Strictly: what other programs might read in another way does not hold.
+pub(super) fn holds(public: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    let signature = Signature::from_bytes(signature);
+    VerifyingKey::from_bytes(public).is_ok_and(|key| key.verify_strict(message, &signature).is_ok())
 }
 
 /// Reads a key, and compares its public half with the one it comes with, if it does.

@@ -94,6 +94,11 @@ fn ed25519_signs_as_rfc_8032_has_it() {
             let length = public_of(Ed25519, secret.as_bytes(), &mut out).unwrap();
             assert_eq!(out[length - 32..length], hex(public));
         }
+        let (public, mut signature) = (hex(public).try_into().unwrap(), hex(signature).try_into().unwrap());
+        assert_eq!(ed25519_holds(&public, &hex(message), &signature), Some(true));
+        assert_eq!(ed25519_holds(&public, b"another", &signature), Some(false));
+        signature[63] ^= 1;
+        assert_eq!(ed25519_holds(&public, &hex(message), &signature), Some(false));
     }
 }
 

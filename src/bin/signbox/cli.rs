@@ -1,9 +1,13 @@
 //! The command line: what can be typed, its help, and one `match` to the module that does it. No logic.
 
 use crate::error::Error;
-use crate::{add, check, demo, doctor, exchanges, keygen, list, remove, revoke, run, show, sign, timeout};
+use crate::{
+    add, audit, check, demo, doctor, exchanges, keygen, list, remove, revoke, run, show, sign, timeout,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use signbox::ledger;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Reads the command line; ends the program with 2 and a message if it is wrong.
@@ -46,6 +50,7 @@ enum Command {
     Sign(Sign),
     Check(Check),
     Run(Run),
+    Audit(Audit),
     Doctor(Doctor),
     Exchanges(Exchanges),
     Demo(Demo),
@@ -65,6 +70,7 @@ impl Cli {
             Command::Sign(args) => sign::run(args),
             Command::Check(args) => check::run(args),
             Command::Run(args) => run::run(args),
+            Command::Audit(args) => audit::run(args),
             Command::Doctor(args) => doctor::run(args),
             Command::Exchanges(args) => exchanges::run(args),
             Command::Demo(args) => demo::run(args),
@@ -331,6 +337,111 @@ pub(crate) struct Run {
     pub(crate) signer: SignerOptions,
 }
 
+/// Show, check and retell what signers have written down
+///
+/// With a state directory, a signer writes a line for each decision. Each line is tied to all before it by a hash, and a key
+/// that lives as long as the signer signs the last hash now and then.
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    pub(crate) command: AuditCommand,
+}
+
+/// What is done with audit logs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    Show(AuditShow),
+    Verify(AuditVerify),
+    Report(AuditReport),
+    Rotate(AuditRotate),
+}
+
+/// Which logs are meant.
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// The keys, EXCHANGE/LABEL [default: all that have a log]
+    #[arg(value_name = "HANDLE")]
+    pub(crate) handles: Vec<String>,
+    #[command(flatten)]
+    pub(crate) state: StateFolder,
+}
+
+/// Where signers keep ledgers and audit logs.
+#[derive(Debug, Args)]
+pub(crate) struct StateFolder {
+    /// Where the signers keep their logs
+    #[arg(long, value_name = "DIR", default_value = ledger::MACHINE)]
+    pub(crate) state: PathBuf,
+}
+
+/// Show the decisions, a line each
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  signbox audit show binance/main --since today
+  signbox audit show --refused --since 8h
+  signbox audit show binance/main --json | jq -r 'select(.event == \"sign\") | .endpoint'")]
+pub(crate) struct AuditShow {
+    #[command(flatten)]
+    pub(crate) logs: Logs,
+    /// Only from then on: 'today', 2026-11-22, 2026-11-22T09:30 (all UTC), or 30m, 8h, 7d ago
+    #[arg(long, value_name = "TIME", value_parser = audit::since)]
+    pub(crate) since: Option<String>,
+    /// Only what was refused
+    #[arg(long)]
+    pub(crate) refused: bool,
+    /// The lines as they stand in the log
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Find out whether a log is whole: no line changed, taken away, added or moved
+///
+/// Exits with 0 if all of it is, with 1 if not. Names the last line's hash and the keys of the signatures: note them
+/// elsewhere, and name them here later. Whoever can write to the directory can replace all that is in it; that
+/// alone is not found without them.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  signbox audit verify
+  signbox audit verify binance/main --head 3f2a...c9    nothing up to this line, noted before, has changed since")]
+pub(crate) struct AuditVerify {
+    #[command(flatten)]
+    pub(crate) logs: Logs,
+    /// An audit key that was noted before: it must have signed here; may be given more than once
+    #[arg(long, value_name = "BASE64", value_parser = audit::public_key)]
+    pub(crate) public: Vec<[u8; 32]>,
+    /// The hash of a last line that was noted before: that line must still be there
+    #[arg(long, value_name = "HASH", value_parser = audit::hash)]
+    pub(crate) head: Option<[u8; 32]>,
+}
+
+/// Say in plain words what bots did on a day
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  signbox audit report\n  signbox audit report binance/main --day 2026-11-22"
+)]
+pub(crate) struct AuditReport {
+    #[command(flatten)]
+    pub(crate) logs: Logs,
+    /// The day, in UTC [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = audit::day)]
+    pub(crate) day: Option<String>,
+}
+
+/// Put the lines of a log aside into a file of their own
+///
+/// Signers that are running go on. The new log names the file and goes on from its last line: keep both, or the
+/// log is not whole.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  signbox audit rotate binance/main")]
+pub(crate) struct AuditRotate {
+    /// The key, EXCHANGE/LABEL
+    pub(crate) handle: String,
+    #[command(flatten)]
+    pub(crate) state: StateFolder,
+}
+
 /// Show what this kernel and this start give, and what to do about each point
 #[derive(Debug, Args)]
 #[command(
@@ -364,7 +475,7 @@ pub(crate) struct Exchanges {
 #[derive(Debug, Args)]
 pub(crate) struct Demo {}
 
-fn parse_seconds(text: &str) -> Result<u32, String> {
+pub(crate) fn parse_seconds(text: &str) -> Result<u32, String> {
     let wrong = || format!("'{text}' is not a time like 90s, 30m, 8h or 7d");
     let unit = match text.chars().last() {
         Some('s') => 1,

@@ -27,6 +27,12 @@ impl fmt::Display for Error {
     }
 }
 
+impl From<String> for Error {
+    fn from(text: String) -> Self {
+        Error::new(text)
+    }
+}
+
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         Error { closed_pipe: error.kind() == io::ErrorKind::BrokenPipe, text: error.to_string() }

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod add;
+mod audit;
 mod check;
 mod cli;
 mod client;
@@ -25,6 +26,9 @@ mod run;
 mod show;
 mod sign;
 mod timeout;
+#[cfg(test)]
+#[path = "../../../tests/common/audit.rs"]
+mod written;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
