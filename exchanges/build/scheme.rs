@@ -13,6 +13,8 @@ pub(crate) struct SchemeFile {
     pub(crate) aliases: Vec<String>,
     #[serde(default)]
     pub(crate) hosts: Vec<String>,
+    keys_page: Option<String>,
+    support: Option<String>,
     #[serde(default)]
     pub(crate) often: BTreeSet<String>,
     pub(crate) historical: Option<String>,
@@ -217,6 +219,14 @@ impl SchemeFile {
 
     /// The fields of an `Exchange` that come from this file, but for id, endpoints and shapes.
     pub(crate) fn code(&self, tables: &mut Tables) -> Result<String, String> {
+        let address = |text: &str| text.starts_with("https://") && !text.contains(char::is_whitespace);
+        let mail = |text: &str| text.contains('@') && !text.contains(char::is_whitespace);
+        if self.keys_page.as_deref().is_some_and(|page| !address(page)) {
+            return Err("keys_page: does not begin with https://".into());
+        }
+        if self.support.as_deref().is_some_and(|place| !address(place) && !mail(place)) {
+            return Err("support: neither begins with https:// nor is a mail address".into());
+        }
         let bodies = Bodies::of(&self.bodies)?;
         let mut schemes = Vec::new();
         let (mut carrier, mut carrier_body) = (None, false);
@@ -245,12 +255,14 @@ impl SchemeFile {
             Some(other) => return Err(format!("public: unknown form '{other}'")),
         };
         Ok(format!(
-            "aliases: {}, name: {}, hosts: {}, historical: {}, unsignable: {}, passphrase: {}, uid: {}, \
+            "aliases: {}, name: {}, hosts: {}, keys_page: {}, support: {}, historical: {}, unsignable: {}, passphrase: {}, uid: {}, \
              secret: SecretEncoding::{secret}, public: {public}, any_type: {}, bodies: {bodies}, binds: {}, encode: {}, carrier: {}, \
              carrier_body: {carrier_body}, kinds: {}, schemes: {}",
             tables.names(self.aliases.iter().map(String::as_str)),
             tables.name(&self.name),
             tables.names(self.hosts.iter().map(String::as_str)),
+            tables.option(self.keys_page.as_deref()),
+            tables.option(self.support.as_deref()),
             tables.option(self.historical.as_deref()),
             tables.option(self.unsignable.as_deref()),
             self.passphrase,

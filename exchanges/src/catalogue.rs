@@ -20,6 +20,10 @@ pub struct Exchange {
     /// Where its API lives; the first one is meant when a URL begins with the path. One that begins with a dot
     /// stands for every host below it.
     pub hosts: Of<Name>,
+    /// Where its customers delete API keys; without a path it is only where they log in.
+    pub keys_page: Option<Name>,
+    /// Whom to write to: a page, or a mail address.
+    pub support: Option<Name>,
     /// Why it can only be signed for as history, if the API is closed.
     pub historical: Option<Name>,
     /// Why nothing can be signed for it; there are no schemes and no endpoints then.
@@ -69,6 +73,12 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// Whether `keys_page` leads to the API keys themselves, and not only to the page to log in at.
+    pub fn has_keys_page(&self) -> bool {
+        let path = |page: Name| page.text().splitn(4, '/').nth(3).is_some_and(|path| !path.is_empty());
+        self.keys_page.is_some_and(path)
+    }
+
     /// The endpoints without a placeholder whose path has this hash in its first byte.
     pub(crate) fn hashed(&self, first: u8) -> &'static [Endpoint] {
         let at = self.index as usize + usize::from(first);

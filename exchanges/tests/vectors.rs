@@ -12,7 +12,7 @@ mod harness;
 
 use change::{bare, flipped_param, flipped_path, parameters, places};
 use harness::{Http, Vector, apart, catalog, exceptions, same, schemes, sign, signing};
-use signbox_exchanges::{Binds, Exchange, Place, Scheme, Source, Unit, When};
+use signbox_exchanges::{Binds, Exchange, Place, Scheme, Source, Unit, When, catalogue, exchange};
 use std::collections::BTreeSet;
 
 #[test]
@@ -40,6 +40,37 @@ fn every_exchange_matches_its_vectors() {
         }
     }
     assert!(wrong.is_empty(), "{} of {count} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_exchange_that_is_signed_for_says_where_keys_are_deleted() {
+    for exchange in catalogue() {
+        assert_eq!(exchange.keys_page.is_some(), exchange.unsignable.is_none(), "{}", exchange.id);
+    }
+    // Of these the very page is known, and whom to write to.
+    for id in [
+        "binance",
+        "bitfinex",
+        "bitget",
+        "bitmex",
+        "bitstamp",
+        "bybit",
+        "coinbase",
+        "cryptocom",
+        "deribit",
+        "gate",
+        "gemini",
+        "htx",
+        "kraken",
+        "krakenfutures",
+        "kucoin",
+        "mexc",
+        "okx",
+    ] {
+        let exchange = exchange(id).unwrap();
+        assert!(exchange.has_keys_page() && exchange.support.is_some(), "{id}");
+    }
+    assert!(!exchange("bit2c").unwrap().has_keys_page(), "a home page");
 }
 
 #[test]

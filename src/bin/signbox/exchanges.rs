@@ -89,6 +89,10 @@ fn detail(exchange: &Exchange) -> String {
         return text;
     }
     line("hosts", &exchange.hosts.texts().join(" "));
+    line("delete keys", &keys_page(exchange));
+    if let Some(place) = exchange.support {
+        line("write to", &place);
+    }
     line("secret", &secrets(exchange).join("; or "));
     line("passphrase", if exchange.passphrase { "yes" } else { "no" });
     line("uid", if exchange.uid { "yes" } else { "no" });
@@ -132,6 +136,15 @@ fn detail(exchange: &Exchange) -> String {
         }
     }
     text
+}
+
+/// Where an API key of this exchange is deleted, in words.
+pub(crate) fn keys_page(exchange: &Exchange) -> String {
+    match exchange.keys_page {
+        Some(page) if exchange.has_keys_page() => page.to_string(),
+        Some(home) => format!("log in at {home}, API management"),
+        None => "log in there, API management".to_owned(),
+    }
 }
 
 /// Where a signature covers something else than at most endpoints.
@@ -178,6 +191,8 @@ fn in_brief(exchange: &Exchange) -> Value {
         "name": exchange.name.text(),
         "aliases": exchange.aliases.texts(),
         "hosts": exchange.hosts.texts(),
+        "keys_page": exchange.keys_page.map(Name::text),
+        "support": exchange.support.map(Name::text),
         "historical": exchange.historical.map(Name::text),
         "unsignable": exchange.unsignable.map(Name::text),
         "passphrase": exchange.passphrase,
