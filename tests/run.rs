@@ -14,8 +14,10 @@ use signbox_keyring::{Key, Keyring, add, description, find};
 use signer::{put, stage};
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::process::Command;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -204,6 +206,148 @@ fn a_key_that_the_command_can_still_read_is_remarked_on() {
     let _ = key.unlink(Keyring::User);
     assert!(ran.stderr.contains("has no timeout") && ran.stdout == "started\n", "{ran:?}");
 }
+
+#[test]
+fn what_the_signer_says_comes_out_line_by_line_and_its_alerts_reach_the_hooks() {
+    let place = Place::new("alerts");
+    place.hook(
+        "10-note",
+        &format!("cat >> {0}/alerts; echo $SIGNBOX_EVENT >> {0}/events; echo hook", place.0.display()),
+    );
+    let ran = feed(place.run("sh -c 'echo out'"), "");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "out\n"), "{ran:?}");
+    let said = "a remark\nsignbox-signer: alert: {\"n\":1}\nsignbox-signer: alert: {\"n\":2}\nno newline";
+    assert_eq!(ran.stderr.replace("hook\n", ""), said);
+    assert_eq!(ran.stderr.matches("hook\n").count(), 2, "what a hook prints comes out too: {}", ran.stderr);
+    assert_eq!(place.read("alerts"), "{\"n\":1}\n{\"n\":2}\n");
+    assert_eq!(place.read("events"), "alert\nalert\n");
+}
+
+#[test]
+fn the_command_cannot_make_up_an_alert() {
+    let place = Place::new("made-up");
+    place.hook("10-note", &format!("cat >> {}/alerts", place.0.display()));
+    // To its own standard error, to every descriptor it has, and to those of the watcher and the signer through /proc.
+    let attack = "
+import os, time
+line = b'signbox-signer: alert: made up\\n'
+children = [pid for pid in filter(str.isdigit, os.listdir('/proc')) if pid != str(os.getpid())
+            and open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[1] == str(os.getpid())]
+time.sleep(0.5)
+for fd in [1, 2, *map(int, os.environ['SIGNBOX_FDS'].split(','))]:
+    try: os.write(fd, line)
+    except OSError: pass
+for path in [f'/proc/{pid}/fd/{fd}' for pid in children for fd in (0, 2)]:
+    try: os.write(os.open(path, os.O_WRONLY), line)
+    except OSError: pass
+print(len(children))
+";
+    let ran = feed(place.run(&format!("exec python3 -c \"{attack}\"")), "");
+    assert!(ran.stdout.ends_with("2\n"), "a signer and a watcher: {ran:?}");
+    assert!(ran.stderr.contains("made up"), "it can say what it likes: {ran:?}");
+    assert_eq!(place.read("alerts"), "{\"n\":1}\n{\"n\":2}\n", "and no hook hears it");
+}
+
+#[test]
+fn the_watcher_holds_nothing_of_the_signer_and_no_key() {
+    let Some(_key) = staged() else { return };
+    let look = "
+def watcher():
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        fields = open(f'/proc/{pid}/stat').read().split()
+        if fields[1] == '(signbox)' and int(fields[3]) == os.getpid(): return int(pid)
+links = lambda pid: {os.readlink(f'/proc/{pid}/fd/{fd}') for fd in os.listdir(f'/proc/{pid}/fd') if os.path.exists(f'/proc/{pid}/fd/{fd}')}
+pid = watcher()
+print(sorted(link.split(':')[0] for link in links(pid) - links(os.getpid()) - {'/dev/null'}), os.getpgid(pid) == os.getpgrp())
+print({os.readlink(f'/proc/self/fd/{fd}') for fd in (read, write)} & links(pid))";
+    if !nix::unistd::Uid::effective().is_root() {
+        return signer::skip("only root can see what the watcher holds");
+    }
+    let ran = python(&[], look, &[]);
+    assert_eq!(ran.stdout, "['socket'] False\nset()\n", "{ran:?}");
+    let place = Place::new("keyless");
+    place.hook("10-list", &format!("{} list > {}/listed", env!("CARGO_BIN_EXE_signbox"), place.0.display()));
+    feed(place.run("true"), "");
+    assert!(!place.read("listed").contains(HANDLE), "a hook stands in another session");
+}
+
+#[test]
+fn a_hook_that_sleeps_holds_nobody_up() {
+    let place = Place::new("slow");
+    place.hook("10-slow", "sleep 3");
+    let mut watch = command(&["watch"]);
+    watch.env("XDG_CONFIG_HOME", place.0.join("config"));
+    let many = "signbox-signer: alert: {}\n".repeat(100) + &"x".repeat(300_000) + "\nlast\n";
+    let mut child = watch.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let start = Instant::now();
+    let mut input = child.stdin.take().unwrap();
+    let text = many.clone();
+    let writing = std::thread::spawn(move || input.write_all(text.as_bytes()).map(|()| input));
+    let mut said = String::new();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    while !said.ends_with("last\n") {
+        assert!(lines.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(3), "it was passed on while the first hook sleeps");
+    let remarks = "signbox: remark: too many alerts at once; the hooks are not run for the next one\n";
+    assert!(said.contains(remarks), "64 wait, and no more");
+    assert_eq!(said.replace(remarks, ""), many);
+    drop(writing.join().unwrap());
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// A folder with signbox, a signer that only says what signers say, and hooks.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Place {
+        let path = std::env::temp_dir().join(format!("signbox-run-{}-{name}", std::process::id()));
+        fs::create_dir_all(path.join("config/signbox/hooks.d")).unwrap();
+        let place = Place(path);
+        let signbox = place.0.join("signbox");
+        // By a process of its own: a child that is forked while we write would keep the file busy.
+        let mut install = Command::new("install");
+        install.args(["-m", "755", env!("CARGO_BIN_EXE_signbox")]).arg(&signbox);
+        assert!(install.status().unwrap().success());
+        place.program("signbox-signer", SAYS);
+        place
+    }
+
+    fn program(&self, name: &str, body: &str) {
+        let text = format!("#!/bin/sh\n{body}\n");
+        let mut write = Command::new("sh");
+        write.args(["-c", "cat > \"$1\"; chmod 755 \"$1\"", "sh"]).arg(self.0.join(name));
+        assert_eq!(feed(write, &text).code, Some(0));
+    }
+
+    fn hook(&self, name: &str, body: &str) {
+        self.program(&format!("config/signbox/hooks.d/{name}"), body);
+    }
+
+    fn run(&self, command: &str) -> Command {
+        let mut run = Command::new(self.0.join("signbox"));
+        run.args(["run", HANDLE, "--", "sh", "-c", command]).env("XDG_CONFIG_HOME", self.0.join("config"));
+        run
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.0.join(name)).unwrap_or_default()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What a signer does, without keys: it remarks, answers, and alerts.
+const SAYS: &str = r#"echo 'a remark' >&2
+read line; echo '{"v":1,"id":0,"hello":{"keys":[]}}'
+echo 'signbox-signer: alert: {"n":1}' >&2
+echo 'signbox-signer: alert: {"n":2}' >&2
+cat > /dev/null; printf 'no newline' >&2"#;
 
 /// A session with one key in it that nothing else holds.
 fn staged() -> Option<Key> {

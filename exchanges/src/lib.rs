@@ -55,4 +55,4 @@ pub use scheme::{
     SecretEncoding, Time, Token, Unit, WithBody,
 };
 pub use signed::{Clock, Credentials, Error, Signed};
-pub use time::{Skew, Stamp};
+pub use time::{Skew, Stamp, civil};

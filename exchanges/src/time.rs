@@ -192,7 +192,7 @@ impl Stamp {
 
 /// Year, month and day of a day since 1970, by the proleptic Gregorian calendar
 /// (the `civil_from_days` of H. Hinnant's "chrono-compatible low-level date algorithms").
-fn civil(days: u64) -> (u64, u64, u64) {
+pub fn civil(days: u64) -> (u64, u64, u64) {
     let shifted = days + 719_468; // days since 0000-03-01
     let (era, of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

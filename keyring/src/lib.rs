@@ -52,6 +52,7 @@ mod name;
 mod proc_keys;
 mod secret;
 mod session;
+mod sweep;
 #[allow(unsafe_code)]
 mod sys;
 
@@ -66,3 +67,4 @@ pub use list::{Entry, Place, State, list};
 pub use name::{description, handle_of};
 pub use secret::Secret;
 pub use session::{SessionInfo, SessionKind, join_fresh_session, session};
+pub use sweep::{Swept, is_held, sweep};

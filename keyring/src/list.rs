@@ -126,16 +126,22 @@ fn described(key: Key) -> Option<Line> {
         gid: d.gid,
         kind: d.kind,
         description: d.description,
+        text: String::new(),
     })
+}
+
+/// Whether the key can be used.
+pub(crate) fn state(line: &Line) -> State {
+    match line.timeout.as_str() {
+        _ if line.revoked => State::Revoked,
+        "expd" => State::Expired,
+        _ => State::Live,
+    }
 }
 
 fn entry(line: &Line, place: Place, open: bool) -> Option<Entry> {
     handle_of(&line.description).filter(|_| line.kind == "user")?;
-    let state = match line.timeout.as_str() {
-        _ if line.revoked => State::Revoked,
-        "expd" => State::Expired,
-        _ => State::Live,
-    };
+    let state = state(line);
     Some(Entry {
         key: line.key,
         description: line.description.clone(),

@@ -21,6 +21,8 @@ pub(crate) struct Line {
     pub(crate) kind: String,
     /// Without the summary the key type appends.
     pub(crate) description: String,
+    /// The line as it stands there.
+    pub(crate) text: String,
 }
 
 /// Reads all lines. A line of an unknown shape is left out.
@@ -72,6 +74,7 @@ fn parse(text: &str) -> Option<Line> {
         gid,
         kind,
         description: description.rsplit_once(": ").map_or(description, |(name, _)| name).to_owned(),
+        text: text.to_owned(),
     })
 }
 

@@ -48,6 +48,12 @@ pub(crate) fn move_key(key: i32, from: i32, to: i32) -> io::Result<()> {
     serial(unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_MOVE, key, from, to, 0) }).map(drop)
 }
 
+/// `KEYCTL_GET_PERSISTENT`: links a user's persistent keyring into `destination`; for another's one must be root.
+pub(crate) fn get_persistent(uid: u32, destination: i32) -> io::Result<i32> {
+    // SAFETY: the operation takes two numbers and touches no memory of this process.
+    serial(unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_GET_PERSISTENT, uid, destination) })
+}
+
 /// The effective user id.
 pub(crate) fn effective_uid() -> u32 {
     // SAFETY: geteuid takes nothing, touches no memory and cannot fail.

@@ -43,6 +43,9 @@ _signbox() {
             signbox,list)
                 cmd="signbox__subcmd__list"
                 ;;
+            signbox,panic)
+                cmd="signbox__subcmd__panic"
+                ;;
             signbox,remove)
                 cmd="signbox__subcmd__remove"
                 ;;
@@ -60,6 +63,9 @@ _signbox() {
                 ;;
             signbox,timeout)
                 cmd="signbox__subcmd__timeout"
+                ;;
+            signbox,watch)
+                cmd="signbox__subcmd__watch"
                 ;;
             signbox__subcmd__audit,help)
                 cmd="signbox__subcmd__audit__subcmd__help"
@@ -118,6 +124,9 @@ _signbox() {
             signbox__subcmd__help,list)
                 cmd="signbox__subcmd__help__subcmd__list"
                 ;;
+            signbox__subcmd__help,panic)
+                cmd="signbox__subcmd__help__subcmd__panic"
+                ;;
             signbox__subcmd__help,remove)
                 cmd="signbox__subcmd__help__subcmd__remove"
                 ;;
@@ -135,6 +144,9 @@ _signbox() {
                 ;;
             signbox__subcmd__help,timeout)
                 cmd="signbox__subcmd__help__subcmd__timeout"
+                ;;
+            signbox__subcmd__help,watch)
+                cmd="signbox__subcmd__help__subcmd__watch"
                 ;;
             signbox__subcmd__help__subcmd__audit,report)
                 cmd="signbox__subcmd__help__subcmd__audit__subcmd__report"
@@ -155,7 +167,7 @@ _signbox() {
 
     case "${cmd}" in
         signbox)
-            opts="-h -V --help --version add keygen list show revoke remove timeout sign check run audit doctor exchanges demo help"
+            opts="-h -V --help --version add keygen list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -493,7 +505,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__help)
-            opts="add keygen list show revoke remove timeout sign check run audit doctor exchanges demo help"
+            opts="add keygen list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -688,6 +700,20 @@ _signbox() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        signbox__subcmd__help__subcmd__panic)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         signbox__subcmd__help__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -772,6 +798,20 @@ _signbox() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        signbox__subcmd__help__subcmd__watch)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         signbox__subcmd__keygen)
             opts="-h --type --key --uid --allow --limit --timeout --keyring --users --group --skew --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -833,6 +873,28 @@ _signbox() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__panic)
+            opts="-h --yes --drill --evidence --state --all-users --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --evidence)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -947,6 +1009,20 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__timeout)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__watch)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -20,6 +20,7 @@ pub(crate) struct Stage {
 }
 
 /// What a command said, and how it ended.
+#[derive(Debug)]
 pub(crate) struct Output {
     pub(crate) code: Option<i32>,
     pub(crate) out: String,
@@ -52,6 +53,12 @@ impl Stage {
             );
         }
         Some(stage)
+    }
+
+    /// The user, if it is not the one who runs the tests.
+    #[allow(dead_code)] // not in every ring
+    pub(crate) fn user(&self) -> Option<u32> {
+        self.user
     }
 
     /// A program, to be run as this user.
@@ -116,7 +123,7 @@ pub(crate) fn skip(why: &str) {
 }
 
 /// A folder with the two programs that every user can reach. Ours alone: another run waits, here, for this one to end.
-fn programs() -> &'static PathBuf {
+pub(crate) fn programs() -> &'static PathBuf {
     static FOLDER: OnceLock<(PathBuf, Flock<File>)> = OnceLock::new();
     let (folder, _lock) = FOLDER.get_or_init(|| {
         let lock = Flock::lock(File::create(temporary("lock")).unwrap(), FlockArg::LockExclusive).unwrap();

@@ -2,7 +2,8 @@
 
 use crate::error::Error;
 use crate::{
-    add, audit, check, demo, doctor, exchanges, keygen, list, remove, revoke, run, show, sign, timeout,
+    add, audit, check, demo, doctor, exchanges, keygen, list, panic, remove, revoke, run, show, sign,
+    timeout, watch,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use signbox::ledger;
@@ -51,6 +52,8 @@ enum Command {
     Check(Check),
     Run(Run),
     Audit(Audit),
+    Watch(Watch),
+    Panic(Panic),
     Doctor(Doctor),
     Exchanges(Exchanges),
     Demo(Demo),
@@ -71,6 +74,8 @@ impl Cli {
             Command::Check(args) => check::run(args),
             Command::Run(args) => run::run(args),
             Command::Audit(args) => audit::run(args),
+            Command::Watch(args) => watch::run(args),
+            Command::Panic(args) => panic::run(args),
             Command::Doctor(args) => doctor::run(args),
             Command::Exchanges(args) => exchanges::run(args),
             Command::Demo(args) => demo::run(args),
@@ -440,6 +445,43 @@ pub(crate) struct AuditRotate {
     pub(crate) handle: String,
     #[command(flatten)]
     pub(crate) state: StateFolder,
+}
+
+/// Hand a signer's standard error on, and run the hooks for the alerts in it
+///
+/// 'signbox run' starts this by itself. For a bot that starts its own signer: reads standard input, writes it to standard
+/// error as it is, and gives the audit line of each alert to the hooks in /etc/signbox/hooks.d and ~/.config/signbox/hooks.d.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  signbox-signer binance/main 2> >(signbox watch)")]
+pub(crate) struct Watch {}
+
+/// Stop everything: revoke all keys, kill all signers, gather evidence, and say what to do at the exchanges
+///
+/// Revokes every key of signbox within reach of this user, kills the user's signers, writes what was found into a new
+/// folder, runs the hooks, and prints where to delete each key. Asks once on a terminal. What fails does not stop the rest.
+/// Exits with 1 if anything is left to do here.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  signbox panic                                    one key to confirm, then everything
+  sudo signbox panic --yes --all-users             every user's keys and signers, and the group keys
+  signbox panic --drill                            try it on made-up keys, and see how fast it is")]
+pub(crate) struct Panic {
+    /// Do not ask; needed where there is no terminal
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Try it on made-up keys with signers of their own; nothing else is touched
+    #[arg(long, conflicts_with_all = ["yes", "evidence", "all_users", "state"])]
+    pub(crate) drill: bool,
+    /// Where to make the folder with the evidence [default: here]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) evidence: Option<PathBuf>,
+    /// Where the audit logs and ledgers are [default: /var/lib/signbox]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// As root: the keys and signers of all users
+    #[arg(long)]
+    pub(crate) all_users: bool,
 }
 
 /// Show what this kernel and this start give, and what to do about each point

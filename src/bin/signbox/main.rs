@@ -14,10 +14,13 @@ mod demo;
 mod doctor;
 mod error;
 mod exchanges;
+mod hooks;
 mod keygen;
 mod keys;
 mod list;
 mod output;
+mod panic;
+mod process;
 mod prompt;
 mod remove;
 mod request;
@@ -26,6 +29,7 @@ mod run;
 mod show;
 mod sign;
 mod timeout;
+mod watch;
 #[cfg(test)]
 #[path = "../../../tests/common/audit.rs"]
 mod written;

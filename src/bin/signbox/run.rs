@@ -1,4 +1,5 @@
-//! `signbox run`: starts a signer, then becomes the command, in a session keyring without the keys.
+//! `signbox run`: starts a signer, then becomes the command, in a session keyring without the keys. Between the signer's
+//! standard error and our own stands `signbox watch`.
 
 use crate::cli::Run;
 use crate::client;
@@ -19,13 +20,25 @@ const FDS: &str = "SIGNBOX_FDS";
 
 pub(crate) fn run(args: &Run) -> Result<ExitCode, Error> {
     let mut signer = Signer::start(args)?;
+    match prepare(args, &mut signer) {
+        Ok(fds) => Ok(become_command(args, &fds)),
+        Err(error) => {
+            signer.tell_its_errors();
+            Err(error)
+        }
+    }
+}
+
+/// All that can fail before the command starts; returns what it finds in [`FDS`].
+fn prepare(args: &Run, signer: &mut Signer) -> Result<String, Error> {
     signer.greet()?;
     if !args.claim {
         remark_open_keys(&args.handles);
     }
     keyring::join_fresh_session()?;
-    let fds = signer.hand_over()?;
-    Ok(become_command(args, &fds))
+    // Only now: the watcher never stands in the session that has the keys.
+    signer.watch()?;
+    signer.hand_over()
 }
 
 /// Our ends of a signer that will belong to the command.
@@ -33,6 +46,8 @@ struct Signer {
     answers: File,
     /// None if `answers` is a socket, which takes requests too.
     requests: Option<File>,
+    /// What it writes to standard error. A socket, as no other process of the user can open one through /proc.
+    errors: UnixStream,
 }
 
 impl Signer {
@@ -42,15 +57,17 @@ impl Signer {
         command.arg("--run").args(args.claim.then_some("--claim"));
         // Ctrl-C is for the command; the signer ends when the command has.
         command.process_group(0);
+        let (errors, theirs) = UnixStream::pair()?;
+        command.stderr(OwnedFd::from(theirs));
         if args.socketpair {
             let (ours, theirs) = UnixStream::pair()?;
             spawn(command.stdin(OwnedFd::from(theirs.try_clone()?)).stdout(OwnedFd::from(theirs)))?;
-            return Ok(Signer { answers: File::from(OwnedFd::from(ours)), requests: None });
+            return Ok(Signer { answers: File::from(OwnedFd::from(ours)), requests: None, errors });
         }
         let child = spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()))?;
         let answers = OwnedFd::from(child.stdout.expect("it was piped"));
         let requests = OwnedFd::from(child.stdin.expect("it was piped"));
-        Ok(Signer { answers: File::from(answers), requests: Some(File::from(requests)) })
+        Ok(Signer { answers: File::from(answers), requests: Some(File::from(requests)), errors })
     }
 
     /// Waits until it has found its keys and raised its walls, so that what fails does so before the command starts.
@@ -61,7 +78,7 @@ impl Signer {
         // One question has one answer: nothing is left in the buffer.
         let answered = asked.and_then(|()| BufReader::new(&self.answers).read_line(&mut line));
         if !answered.is_ok_and(|length| length > 0) {
-            // It has said why on standard error.
+            // It has said why, and what it said is told.
             return Err(Error::new("the signer did not start, so the command was not started"));
         }
         let answer: Value = serde_json::from_str(&line)
@@ -71,6 +88,21 @@ impl Signer {
             Some(why) => Err(Error::new(format_args!("{why}; the command was not started"))),
             None => Ok(()),
         }
+    }
+
+    /// Starts what hands its standard error on, and ends when it does; it holds nothing else of the signer.
+    fn watch(&self) -> Result<(), Error> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("watch").stdin(OwnedFd::from(self.errors.try_clone()?)).stdout(Stdio::null());
+        // Ctrl-C is for the command, as above.
+        spawn(command.process_group(0)).map(drop)
+    }
+
+    /// Lets it end, and hands on what it has written to standard error.
+    fn tell_its_errors(self) {
+        let Signer { answers, requests, mut errors } = self;
+        drop((answers, requests));
+        let _ = io::copy(&mut errors, &mut io::stderr());
     }
 
     /// Leaves these descriptors, and no others, open for the command; returns their numbers.
