@@ -539,7 +539,7 @@ impl Signer {
                     out.extend_from_slice(b"],\"allow\":[");
                     put_words(out, policy::narrowed(record.grants, bounds).words());
                     out.extend_from_slice(b"]");
-                    put_limits(out, bounds);
+                    put_limits(out, slot.exchange, bounds);
                     out.extend_from_slice(b"}");
                 }
                 Err(trouble) => {
@@ -560,7 +560,7 @@ fn put_words(out: &mut Vec<u8>, words: impl Iterator<Item = &'static str>) {
 }
 
 /// The limits of a key as a member of what is said of it, where it has any.
-fn put_limits(out: &mut Vec<u8>, bounds: &[Bound]) {
+fn put_limits(out: &mut Vec<u8>, exchange: &Exchange, bounds: &[Bound]) {
     let all = bounds.iter().flat_map(|bound| bound.limits.texts().map(move |said| (said, bound)));
     for (at, ((limit, text), bound)) in all.enumerate() {
         out.extend_from_slice(if at == 0 { b",\"limits\":[" } else { b"," });
@@ -568,7 +568,8 @@ fn put_limits(out: &mut Vec<u8>, bounds: &[Bound]) {
         protocol::put_escaped(out, format_args!("{text}"));
         out.extend_from_slice(b"\",\"place\":\"");
         protocol::put_escaped(out, format_args!("{}", bound.place.as_deref().unwrap_or("record")));
-        out.extend_from_slice(b"\"}");
+        let held = bound.limits.unenforced(exchange).all(|(other, _)| other != limit);
+        out.extend_from_slice(if held { b"\"}" } else { b"\",\"enforced\":false}" });
     }
     if bounds.iter().any(|bound| !bound.limits.is_empty()) {
         out.push(b']');

@@ -3,6 +3,9 @@
 
 #[path = "ledger/log.rs"]
 mod log;
+#[path = "common/operator.rs"]
+#[allow(dead_code)]
+mod operator;
 #[path = "common/signer.rs"]
 mod signer;
 #[cfg(target_arch = "x86_64")]
@@ -205,6 +208,50 @@ fn the_log_says_what_was_decided_and_its_hashes_and_seals_hold() {
     assert!(!text.contains(signature) && text.contains(&hash_of(signature.as_bytes())), "{text}");
     // One that was killed has not sealed its last lines, and they hold all the same.
     assert_eq!(Log::read(&folder.log()).sealed(), 2);
+}
+
+#[test]
+fn what_a_signer_has_written_is_whole_and_any_change_is_found() {
+    let Some(()) = key(r#""notional-day":"100""#) else { return };
+    let folder = Folder::new();
+    let audit = |words: &[&str]| {
+        let ran = operator::signbox(&[&["audit"], words, &["--state", folder.arg()]].concat());
+        (ran.code, ran.stdout + &ran.stderr)
+    };
+    let mut signer = folder.signer();
+    assert_eq!(say(&mut signer, &[order(1, "60"), order(2, "50")]), ["signed", "denied over-day"]);
+    assert_eq!(audit(&["verify"]).0, Some(0));
+    assert_eq!(audit(&["rotate", HANDLE]).0, Some(0));
+    // It holds the file open, goes on in it, and still knows its counts.
+    assert_eq!(say(&mut signer, &[order(3, "30"), order(4, "20")]), ["signed", "denied over-day"]);
+    assert!(signer.end().success());
+    let (code, told) = audit(&["verify"]);
+    assert!(code == Some(0) && told.contains("binance/main: whole"), "{told}");
+    assert!(told.contains("files    binance:main.audit.1 binance:main.audit"), "{told}");
+    let told = audit(&["report"]).1;
+    assert!(told.contains("BTCUSDT buy: 2 orders, quantity 90, price times quantity 90"), "{told}");
+    assert!(told.contains("refused      2 requests: over-day 2"), "{told}");
+    let refused = audit(&["show", "--refused"]).1;
+    assert_eq!(refused.matches("buy limit").count(), 2, "{refused}");
+
+    for name in ["binance:main.audit.1", "binance:main.audit"] {
+        let (path, text) = (folder.0.join(name), fs::read(folder.0.join(name)).unwrap());
+        let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
+        let cheaper =
+            String::from_utf8(text.clone()).unwrap().replacen("\"quantity\":\"", "\"quantity\":\"0.0", 1);
+        let shorter = lines[..lines.len() - 1].concat();
+        let swapped = [lines[1], lines[0]].into_iter().chain(lines[2..].iter().copied());
+        for edited in [cheaper.into_bytes(), shorter, swapped.collect::<Vec<_>>().concat(), Vec::new()] {
+            fs::write(&path, edited).unwrap();
+            let (code, told) = audit(&["verify"]);
+            assert!(code == Some(1) && told.contains("NOT WHOLE"), "{name}: {told}");
+        }
+        fs::write(&path, &text).unwrap();
+    }
+    assert_eq!(audit(&["verify"]).0, Some(0));
+    // What was put aside counts as well, and must be kept.
+    fs::remove_file(folder.0.join("binance:main.audit.1")).unwrap();
+    assert_eq!(audit(&["verify"]).0, Some(1));
 }
 
 #[test]

@@ -61,6 +61,27 @@ fn the_bot_of_signbox_run_works_with_pipes_and_with_a_socket() {
 }
 
 #[test]
+fn a_bot_with_limits_leaves_a_record() {
+    let Some(place) = staged(&["python3", "setsid"]) else { return };
+    let bot = block("bot.py");
+    let (client, _) = bot.split_once("\nsigned = ").unwrap();
+    let orders = "for quantity in ('0.001', '0.1'):\n    body = 'symbol=BTCUSDT&side=BUY&type=LIMIT&price=64000&quantity=' + quantity\n    \
+                  try:\n        print(sign('binance/trend', 'POST', '/api/v3/order', body=body)['body'])\n    \
+                  except PermissionError as why:\n        print(why)\n";
+    place.write("trend.py", &format!("{client}\n{orders}"));
+    let seen = place.on_a_terminal(&block("limits"));
+    for told in [
+        "symbol=BTCUSDT&side=BUY&type=LIMIT&price=64000&quantity=0.001&timestamp=",
+        "(rule over-notional)",
+        "orders       BTCUSDT buy: 1 order, quantity 0.001, price times quantity 64",
+        "refused      1 request: over-notional 1",
+        "binance/trend: whole",
+    ] {
+        assert!(seen.contains(told), "{told}: {seen}");
+    }
+}
+
+#[test]
 fn keyctl_puts_keys_in_and_takes_them_out() {
     let Some(place) = staged(&["keyctl"]) else { return };
     place.write("secret.txt", &format!("{SECRET}\n"));
@@ -104,7 +125,7 @@ fn every_block_is_tested_or_known() {
         }
         before = line;
     }
-    assert_eq!(tested, ["first signature", "record.json", "keyctl", "purge", "bot.py"]);
+    assert_eq!(tested, ["first signature", "limits", "record.json", "keyctl", "purge", "bot.py"]);
     let (_, test) = readme.split_once("passes the tests:\n\n```sh\n").unwrap();
     assert!(test.starts_with("cargo test --workspace\n```"), "CI runs what stands here");
 }
@@ -221,7 +242,7 @@ impl Workplace {
         let programs = Path::new(env!("CARGO_BIN_EXE_signbox")).parent().unwrap();
         let path = std::env::var("PATH").unwrap();
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(&self.0);
+        command.args(arguments).current_dir(&self.0).env("HOME", &self.0);
         command.env("PATH", format!("{}:{}:{path}", self.0.display(), programs.display()));
         command
     }

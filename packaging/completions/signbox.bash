@@ -181,7 +181,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__add)
-            opts="-h --passphrase --secret-fd --key --uid --allow --limit --timeout --keyring --users --group --skew --help"
+            opts="-h --passphrase --secret-fd --key --uid --allow --limit --accept-unenforced --timeout --keyring --users --group --skew --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -204,6 +204,10 @@ _signbox() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --accept-unenforced)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -421,7 +425,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__check)
-            opts="-H -d -h --header --body --reference --max-skew --memory --json --help"
+            opts="-H -d -h --header --body --reference --max-skew --memory --state --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -453,6 +457,10 @@ _signbox() {
                     ;;
                 --memory)
                     COMPREPLY=($(compgen -W "auto secretmem mlock" -- "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -813,7 +821,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__keygen)
-            opts="-h --type --key --uid --allow --limit --timeout --keyring --users --group --skew --help"
+            opts="-h --type --key --uid --allow --limit --accept-unenforced --timeout --keyring --users --group --skew --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -836,6 +844,10 @@ _signbox() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --accept-unenforced)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -931,7 +943,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__run)
-            opts="-h --claim --socketpair --max-skew --memory --help"
+            opts="-h --claim --socketpair --max-skew --memory --state --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -943,6 +955,10 @@ _signbox() {
                     ;;
                 --memory)
                     COMPREPLY=($(compgen -W "auto secretmem mlock" -- "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -967,7 +983,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__sign)
-            opts="-H -d -h --header --body --reference --max-skew --memory --curl --help"
+            opts="-H -d -h --header --body --reference --max-skew --memory --state --curl --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -999,6 +1015,10 @@ _signbox() {
                     ;;
                 --memory)
                     COMPREPLY=($(compgen -W "auto secretmem mlock" -- "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -48,6 +48,7 @@ complete -c signbox -n "__fish_signbox_using_subcommand add" -l key -d 'The API 
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l uid -d 'The account number, client id or memo, where the exchange has one' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l allow -d 'What the key may be used for: read, trade, cancel, transfer, withdraw, admin, unknown, raw, login' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l limit -d 'A limit on what is signed, see signbox-policy(5): \'symbols=BTCUSDT\', \'notional=1000\'; may be given more than once' -r
+complete -c signbox -n "__fish_signbox_using_subcommand add" -l accept-unenforced -d 'Limits that may be there though the exchange does not sign what they are on, so that they hold what is asked for alone' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l timeout -d 'Forget the key after this long: 90s, 30m, 8h, 7d' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l keyring -d 'Where to keep it [default: session]' -r -f -a "session\t'Gone at logout; other sessions of the user cannot read it'
 user\t'Gone at reboot; open to every process of the user'
@@ -63,6 +64,7 @@ complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l key -d 'The A
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l uid -d 'The account number, client id or memo, where the exchange has one' -r
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l allow -d 'What the key may be used for: read, trade, cancel, transfer, withdraw, admin, unknown, raw, login' -r
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l limit -d 'A limit on what is signed, see signbox-policy(5): \'symbols=BTCUSDT\', \'notional=1000\'; may be given more than once' -r
+complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l accept-unenforced -d 'Limits that may be there though the exchange does not sign what they are on, so that they hold what is asked for alone' -r
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l timeout -d 'Forget the key after this long: 90s, 30m, 8h, 7d' -r
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l keyring -d 'Where to keep it [default: session]' -r -f -a "session\t'Gone at logout; other sessions of the user cannot read it'
 user\t'Gone at reboot; open to every process of the user'
@@ -85,6 +87,7 @@ complete -c signbox -n "__fish_signbox_using_subcommand sign" -l max-skew -d 'Ho
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -l memory -d 'What the signer\'s memory is made of' -r -f -a "auto\t''
 secretmem\t''
 mlock\t''"
+complete -c signbox -n "__fish_signbox_using_subcommand sign" -l state -d 'Where counts and the audit log are kept [default: in memory, and no log; an installed signer has /var/lib/signbox]' -r -F
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -l curl -d 'Print a curl configuration that sends the request: pipe it into \'curl --config -\''
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c signbox -n "__fish_signbox_using_subcommand check" -s H -l header -d 'A header, \'Name: value\'; may be given more than once' -r
@@ -94,12 +97,14 @@ complete -c signbox -n "__fish_signbox_using_subcommand check" -l max-skew -d 'H
 complete -c signbox -n "__fish_signbox_using_subcommand check" -l memory -d 'What the signer\'s memory is made of' -r -f -a "auto\t''
 secretmem\t''
 mlock\t''"
+complete -c signbox -n "__fish_signbox_using_subcommand check" -l state -d 'Where counts and the audit log are kept [default: in memory, and no log; an installed signer has /var/lib/signbox]' -r -F
 complete -c signbox -n "__fish_signbox_using_subcommand check" -l json -d 'Print the signer\'s answer as JSON'
 complete -c signbox -n "__fish_signbox_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c signbox -n "__fish_signbox_using_subcommand run" -l max-skew -d 'How far the time of a request may be from the clock, in seconds, or \'off\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand run" -l memory -d 'What the signer\'s memory is made of' -r -f -a "auto\t''
 secretmem\t''
 mlock\t''"
+complete -c signbox -n "__fish_signbox_using_subcommand run" -l state -d 'Where counts and the audit log are kept [default: in memory, and no log; an installed signer has /var/lib/signbox]' -r -F
 complete -c signbox -n "__fish_signbox_using_subcommand run" -l claim -d 'Claim the keys: from then on no other process can read them, and they end with the signer'
 complete -c signbox -n "__fish_signbox_using_subcommand run" -l socketpair -d 'One socket instead of two pipes: slower, but no other process of the user can open its ends'
 complete -c signbox -n "__fish_signbox_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -435,7 +435,7 @@ impl Bound {
     pub fn longest_list(&self) -> usize {
         let place = self.place.as_ref().map_or(0, String::len);
         // Each byte of a text may be one that is escaped.
-        MOST_SAID * (2 * place + 80) + 2 * self.limits.texts_len().max(crate::record::LONGEST)
+        MOST_SAID * (2 * place + 100) + 2 * self.limits.texts_len().max(crate::record::LONGEST)
     }
 }
 

@@ -3,7 +3,6 @@
 use crate::ledger::MACHINE;
 use nix::unistd::{AccessFlags, access};
 use std::fs::DirBuilder;
-use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
@@ -34,12 +33,9 @@ impl Folder {
     }
 
     fn own(path: &Path) -> Result<Folder, String> {
-        let made = DirBuilder::new().mode(0o700).create(path);
-        match made {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(format!("cannot make the state directory {}: {error}", path.display()));
-            }
-            _ => {}
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        if let Err(error) = made.or_else(|error| if path.exists() { Ok(()) } else { Err(error) }) {
+            return Err(format!("cannot make the state directory {}: {error}", path.display()));
         }
         owned(path, nix::unistd::geteuid().as_raw(), 0o022)?;
         Ok(Folder { path: path.to_owned(), shared: false })

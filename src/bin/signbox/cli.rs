@@ -158,6 +158,9 @@ pub(crate) struct Keep {
     /// A limit on what is signed, see signbox-policy(5): 'symbols=BTCUSDT', 'notional=1000'; may be given more than once
     #[arg(long, value_name = "NAME=TEXT")]
     pub(crate) limit: Vec<String>,
+    /// Limits that may be there though the exchange does not sign what they are on, so that they hold what is asked for alone
+    #[arg(long, value_name = "NAME", num_args = 1.., value_delimiter = ',')]
+    pub(crate) accept_unenforced: Vec<String>,
     /// Forget the key after this long: 90s, 30m, 8h, 7d
     #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
     pub(crate) timeout: Option<u32>,
@@ -303,7 +306,7 @@ pub(crate) struct Request {
 }
 
 /// Options that are handed to the signer.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct SignerOptions {
     /// How far the time of a request may be from the clock, in seconds, or 'off'
     #[arg(long, value_name = "SECONDS|off")]
@@ -311,6 +314,9 @@ pub(crate) struct SignerOptions {
     /// What the signer's memory is made of
     #[arg(long, value_name = "KIND", value_parser = ["auto", "secretmem", "mlock"])]
     pub(crate) memory: Option<String>,
+    /// Where counts and the audit log are kept [default: in memory, and no log; an installed signer has /var/lib/signbox]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
 }
 
 /// Start a program that can have requests signed but cannot reach the keys

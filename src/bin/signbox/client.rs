@@ -97,6 +97,9 @@ pub(crate) fn command(handles: &[String], options: &SignerOptions) -> Result<Com
     if let Some(memory) = &options.memory {
         command.args(["--memory", memory]);
     }
+    if let Some(state) = &options.state {
+        command.arg("--state").arg(state);
+    }
     command.args(handles);
     Ok(command)
 }

@@ -38,7 +38,7 @@ fn ask_a_signer(handle: &str, entries: &[Entry]) -> Result<Value, String> {
     if let Some(dead) = entries.first().filter(|_| entries.iter().all(|entry| entry.state != State::Live)) {
         return Err(format!("it is {}", keys::state(dead.state)));
     }
-    let options = SignerOptions { max_skew: None, memory: None };
+    let options = SignerOptions::default();
     let answer =
         Client::start(&[handle.to_owned()], &options).and_then(|mut signer| signer.ask("hello", None, None));
     let answer = answer.map_err(|error| error.to_string())?;
@@ -80,7 +80,8 @@ fn as_text(handle: &Handle<'_>, entries: &[Entry], told: &Result<Value, String>)
                     "record" => String::new(),
                     place => format!("  ({place})"),
                 };
-                line("limit", &format!("{} = {}{place}", part("name"), part("text")));
+                let held = if limit["enforced"] == false { "  (holds only what is asked for)" } else { "" };
+                line("limit", &format!("{} = {}{place}{held}", part("name"), part("text")));
             }
             line("mode", key["mode"].as_str().unwrap_or("?"));
         }

@@ -5,9 +5,14 @@ use crate::output::remark;
 use signbox::policy::{Limit, Limits};
 use signbox_exchanges::{Exchange, Token};
 
-/// Reads `NAME=TEXT` options.
-pub(super) fn read(options: &[String], exchange: &Exchange) -> Result<Limits, Error> {
+/// Reads `NAME=TEXT` options, and the names of limits that are accepted though nothing can hold them.
+pub(super) fn read(options: &[String], accepted: &[String], exchange: &Exchange) -> Result<Limits, Error> {
     let mut limits = Limits::default();
+    for name in accepted {
+        limits
+            .set(Limit::AcceptUnenforced.name(), name)
+            .map_err(|mistake| Error::new(format_args!("--accept-unenforced '{name}': {mistake}")))?;
+    }
     for option in options {
         let wrong = |why: &dyn std::fmt::Display| Error::new(format_args!("--limit '{option}': {why}"));
         let (name, text) = option
@@ -21,7 +26,7 @@ pub(super) fn read(options: &[String], exchange: &Exchange) -> Result<Limits, Er
     if let Some((limit, why)) = limits.unenforceable(exchange) {
         return Err(Error::new(format_args!(
             "--limit '{limit}' cannot be enforced at {}: {why}; leave it out, or accept that with \
-             --limit accept-unenforced={limit}",
+             --accept-unenforced {limit}",
             exchange.name
         )));
     }
@@ -68,7 +73,8 @@ mod tests {
 
     fn told(id: &str, options: &[&str]) -> String {
         let options: Vec<String> = options.iter().map(|option| (*option).to_owned()).collect();
-        read(&options, exchange(id).unwrap()).map_or_else(|error| error.to_string(), |_| "read".to_owned())
+        read(&options, &[], exchange(id).unwrap())
+            .map_or_else(|error| error.to_string(), |_| "read".to_owned())
     }
 
     #[test]
@@ -88,8 +94,14 @@ mod tests {
     fn a_limit_that_no_signature_can_hold_has_to_be_accepted() {
         let why = told("coinmate", &["notional=500"]);
         assert!(why.starts_with("--limit 'notional' cannot be enforced at"), "{why}");
-        assert!(why.ends_with("accept that with --limit accept-unenforced=notional"), "{why}");
+        assert!(why.ends_with("accept that with --accept-unenforced notional"), "{why}");
         assert_eq!(told("coinmate", &["notional=500", "accept-unenforced=notional"]), "read");
+        let accepted = |name: &str| {
+            let read = read(&["notional=500".to_owned()], &[name.to_owned()], exchange("coinmate").unwrap());
+            read.map_or_else(|error| error.to_string(), |_| "read".to_owned())
+        };
+        assert_eq!(accepted("notional"), "read");
+        assert!(accepted("price").starts_with("--accept-unenforced 'price': "), "{}", accepted("price"));
     }
 
     #[test]

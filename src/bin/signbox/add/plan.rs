@@ -44,7 +44,7 @@ impl<'a> Plan<'a> {
             uid: args.uid.as_deref().map(|uid| plain("uid", uid)).transpose()?,
             passphrase,
             grants: grants(&args.allow)?,
-            limits: limits::read(&args.limit, handle.exchange)?,
+            limits: limits::read(&args.limit, &args.accept_unenforced, handle.exchange)?,
             skew: args.skew.as_deref().map(skew).transpose()?,
             timeout: args.timeout,
             home: if args.users.is_empty() {

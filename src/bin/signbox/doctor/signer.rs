@@ -95,7 +95,7 @@ fn needs_loader(elf: &[u8]) -> Option<bool> {
 /// Starts a signer for these keys, and says what it got.
 pub(super) fn started(handles: &[String]) -> Vec<Point> {
     const NAME: &str = "started signer";
-    let options = SignerOptions { max_skew: None, memory: None };
+    let options = SignerOptions::default();
     let answer = Client::start(handles, &options).and_then(|mut signer| signer.ask("hello", None, None));
     let hello = match answer
         .map_err(|error| error.to_string())

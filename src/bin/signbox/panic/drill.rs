@@ -99,7 +99,7 @@ impl Prop {
         // Held by the session alone, as after `signbox add` has ended.
         key.unlink(Keyring::Process)?;
         let handle = format!("{id}/{label}");
-        let options = SignerOptions { max_skew: None, memory: None };
+        let options = SignerOptions::default();
         let mut signer = Client::start(std::slice::from_ref(&handle), &options)?;
         let pid = signer.pid();
         let (tell, heard) = channel();
