@@ -241,12 +241,12 @@ impl<'a> Endpoints<'a> {
             let (from, to) = group(at);
             let classes: BTreeSet<String> =
                 shapes[from..to].iter().map(|shape| format!("1 << {} as u8", shape.class)).collect();
-            let classes: Vec<String> = std::iter::once("0".into()).chain(classes).collect();
+            let classes: Vec<String> = classes.into_iter().collect();
             named.push(format!(
                 "ShapeName {{ name: {}, shapes: {:?}, classes: {} }}",
                 tables.name(name),
                 (from, to),
-                classes.join(" | ")
+                if classes.is_empty() { "0".to_owned() } else { classes.join(" | ") }
             ));
         }
         let mut shaped = Vec::new();

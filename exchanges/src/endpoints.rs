@@ -313,7 +313,7 @@ impl Exchange {
         let Some((last, mut before)) = text.as_bytes().split_last() else { return };
         let mut next = self.node_of_last(last.to_ascii_lowercase());
         while let Some(node) = next {
-            if node.name != Node::NO_NAME && !(whole && !before.is_empty()) {
+            if node.name != Node::NO_NAME && (!whole || before.is_empty()) {
                 set(present, usize::from(node.name));
             }
             if node.only != Node::NO_NAME {

@@ -60,8 +60,8 @@ fn run(pid: Pid, stops: usize) -> bool {
         assert_eq!(waitpid(pid, None).unwrap(), WaitStatus::Stopped(pid, Signal::SIGTRAP));
         let regs = ptrace::getregs(pid).unwrap();
         // What a call returns is this until it does.
-        let begins = regs.rax.cast_signed() == -i64::from(nix::libc::ENOSYS);
-        let reads_input = regs.orig_rax.cast_signed() == nix::libc::SYS_read && regs.rdi == 0;
+        let begins = regs.rax as i64 == -i64::from(nix::libc::ENOSYS);
+        let reads_input = regs.orig_rax as i64 == nix::libc::SYS_read && regs.rdi == 0;
         // First the read that it was attached in, which begins anew.
         reads += usize::from(begins && reads_input);
         if reads == 2 {
