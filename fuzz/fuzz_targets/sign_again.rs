@@ -7,7 +7,7 @@ mod common;
 
 use common::{Input, clock, credentials};
 use libfuzzer_sys::fuzz_target;
-use signbox::policy::{Grants, decide};
+use signbox::policy::{Facts, Grants, Work, decide};
 use signbox_exchanges::{Exchange, Keyed, Parts, Request, Scratch, Signed};
 
 fuzz_target!(|data: &[u8]| {
@@ -49,9 +49,10 @@ fn sign(exchange: &Exchange, method: &str, given: &Http, keyed: &mut Keyed) -> O
     let request = Request { method, url: &given.url, headers: &headers, body: given.body.as_deref() };
     let mut scratch = Scratch::default();
     let parts = Parts::of(exchange, &request, &mut scratch).ok()?;
-    // With every grant: what could be read in two ways is refused nonetheless.
+    // With every grant: what could be read in two ways is refused nonetheless, and so are unknown parameters.
     let all = Grants::WORDS.into_iter().fold(Grants::NONE, |grants, word| grants.and(word).expect("a word"));
-    assert!(decide(exchange, &parts, all).ok()?.rule.permits());
+    let decided = decide(exchange, &parts, all, &[], &Facts::default(), &mut Work::default()).ok()?;
+    decided.rule.permits().then_some(())?;
     let (credentials, mut signed) = (credentials(exchange), Signed::with_capacity(0));
     exchange.sign(&parts, &credentials, keyed, &clock(), &mut signed).ok()?;
     let mut headers = given.headers.clone();
