@@ -91,6 +91,37 @@ fn a_user_whom_the_record_does_not_name_is_refused() {
 }
 
 #[test]
+fn counts_of_an_installed_signer_are_shared_by_its_users_and_out_of_their_reach() {
+    let Some(group) = Group::new(62_223, 62_923) else { return };
+    let made = Made::kraken(0x0d_0011);
+    let limited = r#","users":[62223,62224],"limits":{"rate":"2/d","ledger":"required"}"#;
+    let _key = group.add(&made, limited);
+    let mut play = Command::new("unshare");
+    play.args(["--mount", "sh", "-c", COUNTS, "sh"]).args([&group.signer(), &group.place.signer()]);
+    play.args([&made.handle, &made.question(), &group.gid.to_string()]);
+    let output = play.arg(group.place.directory_of(group.uid)).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    if said.starts_with("no /var/lib") {
+        return skip("there is no state directory that can be put in the place of the machine's");
+    }
+    let told: Vec<&str> = said
+        .lines()
+        .map(|line| match line {
+            _ if line.contains("\"request\":") => "signed",
+            _ if line.contains("\"rate_limited\"") => "rate_limited",
+            _ => line,
+        })
+        .collect();
+    let denied = ["denied"; 6];
+    let counted = [&["signed", "signed", "rate_limited"][..], &denied, &["rate_limited"]].concat();
+    // The control: in a directory of its own, the user takes the counts back.
+    let own = ["signed", "signed", "rate_limited", "signed"];
+    assert_eq!(told, [&counted[..], &own].concat(), "{}", String::from_utf8_lossy(&output.stderr));
+    let why = String::from_utf8(output.stderr).unwrap();
+    assert!(why.contains("an installed signer keeps its state in /var/lib/signbox"), "{why}");
+}
+
+#[test]
 fn a_record_that_names_no_users_is_refused() {
     let Some(group) = Group::new(62_217, 62_917) else { return };
     let made = Made::kraken(0x0d_000c);
@@ -216,6 +247,30 @@ impl Group {
         told
     }
 }
+
+/// In a `/var/lib` of its own: two users sign with the installed signer, then one of them reaches for the counts; and the same
+/// with a signer and a directory of that user's own.
+const COUNTS: &str = r#"
+mount --types tmpfs none /var/lib && mkdir /var/lib/signbox && chgrp "$5" /var/lib/signbox &&
+    chmod 2770 /var/lib/signbox || { echo no /var/lib; exit; }
+as() { uid=$1; shift; setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@"; }
+ask() { uid=$1; shift; printf '%s\n' "$question" | as "$uid" "$@" "$handle"; }
+installed=$1 own=$2 handle=$3 question=$4 directory=$6
+file=/var/lib/signbox/$(echo "$handle" | tr / :).ledger
+for uid in 62223 62224 62223; do ask "$uid" "$installed"; done
+for attack in "cat $file" "rm $file" "truncate -s 0 $file" "mv $file $directory" "ls /var/lib/signbox" "ln $file $directory/x"; do
+    if as 62223 $attack >/dev/null 2>&1; then echo "$attack"; else echo denied; fi
+done
+ask 62224 "$installed"
+ask 62223 "$installed" --state "$directory/state"
+
+export own question directory
+as 62223 keyctl session - sh -c '
+    printf %s "{\"secret\":\"c2VjcmV0\",\"limits\":{\"rate\":\"2/d\"}}" | keyctl padd user signbox:kraken:own @s >&2
+    ask() { printf "%s\n" "$question" | sed "s/\"key\":\"[^\"]*\"/\"key\":\"kraken\\/own\"/" | "$own" --state "$directory/state" kraken/own; }
+    ask; ask; ask; rm -r "$directory/state"; ask
+'
+"#;
 
 /// Root's keyring outlives the test.
 struct GroupKey(Key);
