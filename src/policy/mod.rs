@@ -107,7 +107,7 @@ pub enum Rule {
     /// At another endpoint, whose class is not granted, the same signature would be good: it does not cover
     /// the path, or nothing says where the path ends.
     FitsUngranted(Fit),
-    /// The endpoint's list of parameters is closed, and one of the request is not on it.
+    /// The key has limits, the endpoint's list of parameters is closed, and one of the request is not on it.
     UnknownParameter,
     /// A limit is broken.
     Limited(Broken),
@@ -249,8 +249,9 @@ pub fn decide(
     let rule = match elsewhere.dangerous {
         _ if !granted.permits() => granted,
         Some(fit) => Rule::FitsUngranted(fit),
-        None if endpoint.is_some_and(|endpoint| parts.unknown(endpoint).is_some()) => Rule::UnknownParameter,
+        // Without limits, who may withdraw at all may withdraw whatever else a parameter says.
         None if bounds.iter().all(|bound| bound.limits.is_empty()) => granted,
+        None if endpoint.is_some_and(|endpoint| parts.unknown(endpoint).is_some()) => Rule::UnknownParameter,
         None => bounds::breach(exchange, parts, endpoint, elsewhere.limited, bounds, facts, work)?
             .map_or(granted, Rule::Limited),
     };
