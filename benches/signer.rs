@@ -28,6 +28,8 @@ use std::time::{Duration, Instant};
 const SECRET: &[u8] = b"NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j";
 const ORDER: &str = "symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.01000000&price=64123.10000000\
 &newClientOrderId=x-R4BD3S82a1b2c3d4e5f60718&newOrderRespType=FULL&selfTradePreventionMode=NONE&recvWindow=50";
+/// As in the bench of the stages, but for rates that no bench uses up.
+const LIMITS: &str = r#","limits":{"symbols":"ETHUSDT BTCUSDT LTC*","notional":"BTCUSDT:5000 1000","notional-day":"1000000000","rate":"1000000/s"}"#;
 const MANY: usize = 1000;
 const IN_FLIGHT: usize = 64;
 
@@ -92,10 +94,13 @@ impl Stage {
         ];
         join_fresh_session().map_err(|error| error.to_string())?;
         let put = |label: &str| {
-            let payload = format!("{{\"key\":\"key\",\"secret\":\"{}\"}}", String::from_utf8_lossy(SECRET));
+            let limits = if label == "limited" { LIMITS } else { "" };
+            let payload =
+                format!("{{\"key\":\"key\",\"secret\":\"{}\"{limits}}}", String::from_utf8_lossy(SECRET));
             add(Keyring::Session, &description("binance", label), payload.as_bytes(), &mut [0; 32_767])
         };
         let key = put("main").map_err(|error| error.to_string())?;
+        put("limited").map_err(|error| error.to_string())?;
         let labels: Vec<String> = (0..MANY).map(|at| format!("k{at}")).collect();
         let many = match labels.iter().try_for_each(|label| put(label).map(drop)) {
             Ok(()) => Some(labels.iter().map(|label| format!("binance/{label}")).collect()),
@@ -131,6 +136,7 @@ impl Stage {
         for _ in 0..rounds {
             self.same_core();
             self.round_trips(&mut table, 1600 / share);
+            self.limited(&mut table, 1600 / share);
             self.large(&mut table, 600 / share);
             self.sparse(&mut table, 60 / share);
             self.among_idle(&mut table, 800 / share);
@@ -191,6 +197,23 @@ impl Stage {
         if let Some(many) = times.get(4) {
             table.ratio("round trip, 1000 keys in turn / 1 key", 1.2, 1.05, *many, times[1]);
         }
+    }
+
+    /// A key with limits: without a state directory, and with one that is no disk.
+    fn limited(&self, table: &mut Table, count: usize) {
+        let usual = [line("binance/main", ORDER)];
+        let limited = [line("binance/limited", ORDER)];
+        let state = std::path::PathBuf::from(format!("/dev/shm/signbox-bench-{}", std::process::id()));
+        let arguments = ["--state", &state.to_string_lossy(), "binance/limited"].map(str::to_owned);
+        let mut free = self.signer(&self.one);
+        let (mut memory, mut kept) = (self.signer(&arguments[2..]), self.signer(&arguments));
+        let mut turns =
+            [Turn::new(&mut free, &usual), Turn::new(&mut memory, &limited), Turn::new(&mut kept, &limited)];
+        let times = interleaved(&mut turns, count, None);
+        drop(kept);
+        std::fs::remove_dir_all(&state).expect("the signer has made it");
+        table.ratio("round trip with limits / without", 1.1, 1.05, times[1], times[0]);
+        table.ratio("round trip with ledger and log on a tmpfs / without", 1.5, 1.2, times[2], times[1]);
     }
 
     fn large(&self, table: &mut Table, count: usize) {

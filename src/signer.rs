@@ -107,6 +107,8 @@ struct Signer {
     slots: Vec<Slot>,
     /// For each slot the limits of its record, then those of the owner's file.
     bounds: Vec<Vec<Bound>>,
+    /// For records that have limits.
+    spare: Vec<Bound>,
     work: Work,
     skew: Option<Skew>,
     level: Level,
@@ -150,7 +152,7 @@ impl Signer {
         born_undumpable: bool,
     ) -> Signer {
         let bounds = |slot: &Slot| {
-            let own = [Bound::default()].into_iter();
+            let own = [Bound::without_room()].into_iter();
             own.chain(file.bounds(&slot.handle)).collect::<Vec<Bound>>()
         };
         let bounds: Vec<Vec<Bound>> = slots.iter().map(bounds).collect();
@@ -160,9 +162,11 @@ impl Signer {
         let hello = hello + limits;
         let answer_room = hello.max(ANSWER_ROOM);
         let desk = Desk::new(slots.len());
+        let spare = (0..slots.len().min(held::MOST_LIMITED)).map(|_| Bound::default()).collect();
         Signer {
             slots,
             bounds,
+            spare,
             work: Work::new(),
             skew: options.skew,
             level,
@@ -194,6 +198,8 @@ impl Signer {
         allow_files(2 * slots.len())?;
         for (at, (slot, bounds)) in slots.iter_mut().zip(bounds).enumerate() {
             let keys::Slot { handle, state, .. } = slot;
+            // What a ledger knows needs room.
+            bounds[0] = Bound::default();
             Page { at, handle, state, bounds, desk, now_ns: 0 }.open_files(&folder.path, folder.shared)?;
         }
         self.folder = Some(folder);
@@ -377,7 +383,9 @@ impl Signer {
         place: Range<usize>,
         held: &mut Held<'_>,
     ) {
-        let Signer { slots, bounds, work, input, out, line: scratch, parts, signed, names, desk, .. } = self;
+        let Signer {
+            slots, bounds, spare, work, input, out, line: scratch, parts, signed, names, desk, ..
+        } = self;
         let line = protocol::text(&input[place]);
         let id = line[question.id.clone()].as_bytes();
         let mut room = [("", ""); HEADERS];
@@ -395,7 +403,7 @@ impl Signer {
             Ok(parts) => parts,
             Err(wrong) => return refuse(Code::BadRequest, format_args!("{wrong}")),
         };
-        if let Err(trouble) = held.record(at, slot, self.uid, names, bounds) {
+        if let Err(trouble) = held.record(at, slot, self.uid, names, bounds, spare) {
             return refuse(trouble.code(), format_args!("{trouble}"));
         }
         let Some((_, record)) = &held.of else { unreachable!("read above") };
@@ -495,7 +503,7 @@ impl Signer {
     }
 
     fn hello(&mut self, question: &Question, place: Range<usize>, held: &mut Held<'_>) {
-        let Signer { slots, bounds, input, out, names, .. } = self;
+        let Signer { slots, bounds, spare, input, out, names, .. } = self;
         let id = &input[place][question.id.clone()];
         protocol::begin(out, Some(id));
         let weakest =
@@ -534,7 +542,7 @@ impl Signer {
                 ),
             );
             put_words(out, slot.exchange.always_binds().names());
-            match held.record(at, slot, self.uid, names, bounds) {
+            match held.record(at, slot, self.uid, names, bounds, spare) {
                 Ok(record) => {
                     out.extend_from_slice(b"],\"allow\":[");
                     put_words(out, policy::narrowed(record.grants, bounds).words());

@@ -161,11 +161,34 @@ fn hello_says_where_counts_are_kept_and_a_key_can_ask_for_a_ledger() {
 }
 
 #[test]
+fn more_keys_with_limits_than_there_is_room_for_are_refused_and_not_forgotten() {
+    if !stage() {
+        return;
+    }
+    let handles: Vec<String> = (0..65).map(|at| format!("binance/k{at}")).collect();
+    for handle in &handles {
+        put(handle, r#"{"key":"AK","secret":"bogus-secret-0042","limits":{"symbols":"BTCUSDT"}}"#);
+    }
+    let lines: Vec<String> = handles.iter().map(|handle| order(1, "1").replace(HANDLE, handle)).collect();
+    let others: Vec<String> = lines.iter().map(|line| line.replace("BTCUSDT", "ETHUSDT")).collect();
+    let names: Vec<&str> = handles.iter().map(String::as_str).collect();
+    let mut signer = Signer::start(&names);
+    let told = say(&mut signer, &lines);
+    assert!(told[..64].iter().all(|outcome| outcome == "signed"), "{told:?}");
+    assert!(told[64].starts_with("unavailable ") && told[64].contains("limits"), "{}", told[64]);
+    let told = say(&mut signer, &others);
+    assert!(told[..64].iter().all(|outcome| outcome == "denied symbol-not-listed"), "{told:?}");
+    let folder = Folder::new();
+    let mut signer = Signer::start(&[&["--state", folder.arg()], &names[..]].concat());
+    assert!(say(&mut signer, &lines).iter().all(|outcome| outcome == "signed"));
+}
+
+#[test]
 fn the_log_says_what_was_decided_and_its_hashes_and_seals_hold() {
     let Some(()) = key(r#""notional-day":"100000","symbols":"BTC*""#) else { return };
     let folder = Folder::new();
     let mut signer = folder.signer();
-    for at in 0..70 {
+    for at in 0..260 {
         assert_eq!(say(&mut signer, &[order(at, "2")]), ["signed"]);
     }
     let other = request(1, "symbol=ETHUSDT&side=BUY&type=LIMIT&quantity=1&price=1");
@@ -187,7 +210,7 @@ fn the_log_says_what_was_decided_and_its_hashes_and_seals_hold() {
             ("check".to_owned(), 1),
             ("end".to_owned(), 1),
             ("head".to_owned(), 1),
-            ("sign".to_owned(), 72),
+            ("sign".to_owned(), 262),
             ("start".to_owned(), 1)
         ]
     );

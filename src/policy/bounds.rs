@@ -396,6 +396,11 @@ impl Asked<'_> {
 }
 
 impl Bound {
+    /// The record of a key that has no limits as yet: some 50 kB less than one that can have some.
+    pub fn without_room() -> Bound {
+        Bound { limits: Limits::without_room(), place: None, counts: Counts::without_room() }
+    }
+
     /// A source that is not the record, without limits as yet.
     pub fn of(place: String) -> Bound {
         Bound { place: Some(place), ..Bound::default() }

@@ -58,11 +58,16 @@ impl Count {
 
 impl Default for Counts {
     fn default() -> Self {
-        Counts { day: 0, sums: Vec::with_capacity(MOST_SUMS), paid_back_ns: [0; MOST_RATES], changed: 0 }
+        Counts { sums: Vec::with_capacity(MOST_SUMS), ..Counts::without_room() }
     }
 }
 
 impl Counts {
+    /// Nothing, and no room for sums.
+    pub(super) fn without_room() -> Counts {
+        Counts { day: 0, sums: Vec::new(), paid_back_ns: [0; MOST_RATES], changed: 0 }
+    }
+
     /// The sum of this day under a key; nothing if there is no room for one.
     pub(super) fn sum(&self, key: u64, now_ns: u64) -> Option<Decimal> {
         if self.is_over(now_ns) {

@@ -262,35 +262,50 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits {
-            texts: String::with_capacity(LONGEST_TEXTS),
-            said: Vec::with_capacity(MOST_SAID),
-            there: 0,
-            allow: Grants::NONE,
-            hosts: Vec::with_capacity(MOST_WORDS),
-            symbols: Vec::with_capacity(MOST_WORDS),
-            sides: 0,
-            types: 0,
-            quantity: Vec::with_capacity(MOST_WORDS),
-            notional: Vec::with_capacity(MOST_WORDS),
-            notional_day: Vec::with_capacity(MOST_WORDS),
-            band: None,
-            rates: Vec::with_capacity(MOST_RATES),
-            hours: Vec::with_capacity(MOST_WORDS),
-            until_ns: 0,
-            withdraw_to: Vec::with_capacity(MOST_WORDS),
-            withdraw_day: Vec::with_capacity(MOST_WORDS),
-            unenforced: 0,
-            audit: 0,
-            alert: 0,
-            ledger: 0,
-            written: Vec::with_capacity(crate::record::LONGEST),
-            written_wrong: None,
-        }
+        Limits::for_times(1)
     }
 }
 
 impl Limits {
+    /// With the room for all that there can be, or for none.
+    fn for_times(one: usize) -> Limits {
+        Limits {
+            texts: String::with_capacity(one * LONGEST_TEXTS),
+            said: Vec::with_capacity(one * MOST_SAID),
+            there: 0,
+            allow: Grants::NONE,
+            hosts: Vec::with_capacity(one * MOST_WORDS),
+            symbols: Vec::with_capacity(one * MOST_WORDS),
+            sides: 0,
+            types: 0,
+            quantity: Vec::with_capacity(one * MOST_WORDS),
+            notional: Vec::with_capacity(one * MOST_WORDS),
+            notional_day: Vec::with_capacity(one * MOST_WORDS),
+            band: None,
+            rates: Vec::with_capacity(one * MOST_RATES),
+            hours: Vec::with_capacity(one * MOST_WORDS),
+            until_ns: 0,
+            withdraw_to: Vec::with_capacity(one * MOST_WORDS),
+            withdraw_day: Vec::with_capacity(one * MOST_WORDS),
+            unenforced: 0,
+            audit: 0,
+            alert: 0,
+            ledger: 0,
+            written: Vec::with_capacity(one * crate::record::LONGEST),
+            written_wrong: None,
+        }
+    }
+
+    /// None, and no room for any: to be exchanged for others before a record is read into them.
+    pub fn without_room() -> Limits {
+        Limits::for_times(0)
+    }
+
+    /// Whether limits can be read into these.
+    pub fn has_room(&self) -> bool {
+        self.written.capacity() > 0
+    }
+
     /// Reads one text of one limit into these. A limit may have several texts, which count as one.
     pub fn set(&mut self, name: &str, text: &str) -> Result<(), Mistake> {
         let limit = Limit::of(name).ok_or(Mistake { limit: None, why: UNKNOWN })?;

@@ -30,6 +30,8 @@ pub(super) enum Trouble<'a> {
     Record(&'a str, &'static str),
     /// A limit in the record is mistaken.
     Limits(&'a str, Mistake),
+    /// There is no room for its limits.
+    Many(&'a str),
     /// The record does not name this user.
     User(&'a str, u32),
 }
@@ -40,7 +42,9 @@ impl Trouble<'_> {
             Trouble::Key(_, keyring::Error::NoSuchKey(_)) => Code::NoSuchKey,
             Trouble::Key(_, keyring::Error::Expired(_)) => Code::Expired,
             Trouble::Key(_, keyring::Error::Revoked(_)) => Code::Revoked,
-            Trouble::Key(..) | Trouble::Record(..) | Trouble::Limits(..) => Code::Unavailable,
+            Trouble::Key(..) | Trouble::Record(..) | Trouble::Limits(..) | Trouble::Many(_) => {
+                Code::Unavailable
+            }
             Trouble::User(..) => Code::Denied,
         }
     }
@@ -63,6 +67,11 @@ impl fmt::Display for Trouble<'_> {
             Trouble::Limits(handle, mistake) => {
                 write!(f, "'{handle}' cannot be used: in its record, {mistake}; add it again")
             }
+            Trouble::Many(handle) => write!(
+                f,
+                "'{handle}' cannot be used: it has limits, and this signer keeps those of {MOST_LIMITED} other keys; share \
+                 the keys among several signers, or give this one --state DIR"
+            ),
             Trouble::User(handle, uid) => {
                 write!(f, "user {uid} is not among the users of '{handle}' (rule user-not-named)")
             }
@@ -77,7 +86,7 @@ impl<'page> Held<'page> {
     }
 
     /// The record of a key, read from the kernel unless an earlier line of this batch did. Its limits are the first of
-    /// `bounds`.
+    /// `bounds`, in the place of which one of `spare` is put if they have no room.
     pub(super) fn record<'a>(
         &mut self,
         at: usize,
@@ -85,6 +94,7 @@ impl<'page> Held<'page> {
         uid: u32,
         names: &mut Names,
         bounds: &mut [Bound],
+        spare: &mut Vec<Bound>,
     ) -> Result<&Record, Trouble<'a>> {
         if self.of.as_ref().is_none_or(|(held, _)| *held != at) {
             (self.of, self.keyed) = (None, Keyed::default());
@@ -92,8 +102,13 @@ impl<'page> Held<'page> {
             let record = Record::parse(self.secret.expose_mut(), names);
             let record = record.map_err(|wrong| Trouble::Record(&slot.handle, wrong))?;
             let limits = record.limits(self.secret.expose());
-            let read = bounds.first_mut().map_or(Ok(()), |own| own.limits.set_all(limits, names));
-            read.map_err(|mistake| Trouble::Limits(&slot.handle, mistake))?;
+            if let Some(own) = bounds.first_mut() {
+                if !limits.is_empty() && !own.limits.has_room() {
+                    *own = spare.pop().ok_or(Trouble::Many(&slot.handle))?;
+                }
+                let read = own.limits.set_all(limits, names);
+                read.map_err(|mistake| Trouble::Limits(&slot.handle, mistake))?;
+            }
             if slot.mode == "group" && record.users().is_empty() {
                 return Err(Trouble::Record(&slot.handle, "a group key's record must name its users"));
             }
@@ -105,6 +120,9 @@ impl<'page> Held<'page> {
         }
     }
 }
+
+/// How many keys of a signer without a state directory can have limits.
+pub(super) const MOST_LIMITED: usize = 64;
 
 fn now_ns() -> u64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -360,7 +360,7 @@ impl Files {
 }
 
 /// After so many lines, or so long, the head of a log is sealed.
-const SEAL_LINES: u64 = 64;
+const SEAL_LINES: u64 = 256;
 const SEAL_NS: u64 = 60_000_000_000;
 const MOST_SEEN: usize = 4096;
 const MOST_STRANGERS: usize = 1024;
