@@ -229,3 +229,67 @@ fn added(http: &Http, name: &str, value: &str, place: usize) -> Http {
     }
     more
 }
+
+/// Where the path is not signed, the parameters of another order beside one's own would be that order at its own path.
+#[test]
+fn no_order_hides_beside_another_where_the_path_is_not_signed() {
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for exchange in signable().filter(|exchange| !exchange.binds.path && exchange.binds.body) {
+        let all = cases(exchange, Class::Trade);
+        for (hidden, case) in all.iter().flat_map(|hidden| all.iter().map(move |case| (hidden, case))) {
+            let (orders, own) = (hidden.orders.as_ref().unwrap(), case.orders.as_ref().unwrap());
+            let [order] = &orders[..] else { continue };
+            let (Some(theirs), Some(text)) = (form(&hidden.request), form(&case.request)) else { continue };
+            let most = own
+                .iter()
+                .map(|own| own.get("quantity").map(|text| decimal(text)))
+                .reduce(|one, other| one.zip(other).map(|(one, other)| one.max(other)));
+            let (Some(Some(most)), Some(quantity)) = (most, order.get("quantity")) else { continue };
+            let Ok(sides) = own.iter().map(|own| own.get("side").ok_or(())).collect::<Result<Vec<_>, ()>>()
+            else {
+                continue;
+            };
+            // The same but for its quantity, and for another symbol where it has a place of its own for that.
+            let mut joined = text.to_owned();
+            let mut hides = false;
+            for (name, value) in theirs.split('&').filter_map(|pair| pair.split_once('=')) {
+                let known =
+                    text.split('&').filter_map(|pair| pair.split_once('=')).find(|known| known.0 == name);
+                let large = Decimal::parse(value).is_ok_and(|value| value == decimal(quantity));
+                match known {
+                    None if large => (joined, hides) = (format!("{joined}&{name}=98765432"), true),
+                    None => joined = format!("{joined}&{name}={value}"),
+                    Some(_) => {}
+                }
+            }
+            let limit = most.to_string();
+            let side = if sides.iter().all(|side| *side == sides[0]) { sides[0] } else { "buy sell" };
+            let limits = [("quantity", &*limit), ("sides", side)];
+            let signed = |http: &Http| Key::with(exchange, &limits).sign(http) == "granted";
+            if !hides || !signed(&case.request) {
+                continue;
+            }
+            let mut http = case.request.clone();
+            match &mut http.body {
+                Some(body) => *body = joined,
+                None => http.url = format!("{}?{joined}", http.url.split('?').next().unwrap()),
+            }
+            count += 1;
+            if signed(&http) {
+                let (method, url) = (&hidden.request.method, &hidden.request.url);
+                wrong.push(format!("{}: {method} {url} hides beside {http:?}", exchange.id));
+            }
+        }
+    }
+    report(&wrong, count);
+    assert!(count > 100, "only {count} pairs");
+}
+
+/// The parameters of a request, if they are a query or a form alone.
+fn form(http: &Http) -> Option<&str> {
+    let query = http.url.split_once('?').map(|(_, query)| query);
+    match (query, http.body.as_deref()) {
+        (Some(text), None) | (None, Some(text)) if !text.starts_with(['{', '[']) => Some(text),
+        _ => None,
+    }
+}
