@@ -333,6 +333,9 @@ mod tests {
         let url = "/api/v3/account?symbol=LTCBTC&side=SELL&type=MARKET&quantity=1";
         assert_eq!(rule("binance", "read", "GET", url, None), Ok("fits-ungranted"));
         assert_eq!(rule("binance", "read", "GET", "/api/v3/openOrders?symbol=LTCBTC", None), Ok("granted"));
+        // As a login over WebSocket it would place orders without another signature.
+        let url = "/api/v3/account?apiKey=AK&timestamp=1700000000000";
+        assert_eq!(rule("binance", "read", "GET", url, None), Ok("fits-ungranted"));
     }
 
     #[test]
