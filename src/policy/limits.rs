@@ -478,9 +478,19 @@ impl Limits {
         // A word with a star is longer than what it stands for, and must not win over the same without one.
         let rank = |amount: &&Amount| {
             let word = self.text(&amount.of);
-            2 * word.len() - 3 * usize::from(word.ends_with('*'))
+            let start = word.trim_end_matches('*');
+            (start.len(), start.len() == word.len())
         };
-        amounts.iter().filter(fits).max_by_key(rank)
+        let known = amounts.iter().filter(fits).max_by_key(rank)?;
+        if of.is_some() {
+            return Some(known);
+        }
+        // What does not say its symbol may be of any that has a word of its own: it must be within the least. A sum it
+        // would have to be added to cannot be told.
+        match limit {
+            Limit::NotionalDay => Some(known).filter(|_| amounts.len() == 1),
+            _ => amounts.iter().min_by_key(|amount| amount.most),
+        }
     }
 
     fn clear(&mut self) {

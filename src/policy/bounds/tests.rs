@@ -150,6 +150,35 @@ fn amounts_are_held_against_quantity_and_notional() {
 }
 
 #[test]
+fn a_word_for_every_symbol_is_one() {
+    let mut key = Key::with("binance", &[("quantity", "BTCUSDT:0.5 *:10")]);
+    assert_eq!(key.buy("BTCUSDT", "0.6", "1"), "over-quantity");
+    assert_eq!(key.buy("ETHUSDT", "7", "1"), "granted");
+}
+
+#[test]
+fn a_change_that_says_no_symbol_is_held_to_the_least_of_all() {
+    let edit = |limits: &[(&str, &str)], amount: &str| {
+        let body = format!(r#"{{"id":1,"amount":"{amount}","price":"2"}}"#);
+        Key::with("bitfinex", limits).rule("POST", "/v2/auth/w/order/update", Some(&body))
+    };
+    for limit in ["quantity", "notional"] {
+        assert_eq!(edit(&[(limit, "tBTCUSD:0.4 1000")], "0.5"), format!("over-{limit}"));
+        assert_eq!(edit(&[(limit, "tBTCUSD:1 1000")], "0.5"), "granted");
+        assert_eq!(edit(&[(limit, "tBTCUSD:1")], "0.5"), format!("over-{limit}"));
+    }
+    // A sum of which symbol?
+    assert_eq!(edit(&[("notional-day", "tBTCUSD:1 1000")], "0.5"), "over-day");
+    assert_eq!(edit(&[("notional-day", "1000")], "0.5"), "granted");
+}
+
+#[test]
+fn a_login_that_trades_without_further_signatures_is_refused_under_limits() {
+    let url = "/api/v3/account?apiKey=AK&timestamp=1700000000000";
+    assert_eq!(Key::with("binance", &[("symbols", "BTCUSDT")]).rule("GET", url, None), "fits-limited");
+}
+
+#[test]
 fn a_market_order_is_worth_what_the_reference_says() {
     let limits = [("notional", "32000")];
     assert_eq!(Key::with("binance", &limits).order(MARKET), "unreadable-order");

@@ -126,7 +126,7 @@ fn the_amount_that_names_a_symbol_best_counts() {
     ] {
         assert_eq!(most(&limits, Limit::Quantity, symbol).as_deref(), Some(amount), "{symbol}");
     }
-    assert_eq!(limits.amount(Limit::Quantity, None).unwrap().most.to_string(), "10");
+    assert_eq!(limits.amount(Limit::Quantity, None).unwrap().most.to_string(), "0.5");
     let limits = one("notional", "BTCUSDT:5000").unwrap();
     assert_eq!(most(&limits, Limit::Notional, "ETHUSDT"), None);
     // Where symbols hold a colon, the last one is before the number.
