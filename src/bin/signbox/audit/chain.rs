@@ -27,12 +27,20 @@ pub(super) struct Chain {
     pub(super) times: Option<(String, String)>,
     /// Where lines of this file ended that were as they must be, and how.
     ends: VecDeque<(u64, Link)>,
+    /// Where in this file a wake-up of a signer surely ended: what stands before that was counted before what stands behind it
+    /// was written.
+    wakes: VecDeque<u64>,
+    /// The line before was a gap, which begins a wake-up.
+    behind_gap: bool,
     /// The earlier lines are not here: the first one cannot be held against them.
     pub(super) headless: bool,
     /// Up to where the ledger counts this file.
     counted: Option<u64>,
     /// What lies behind that: lines, and where they begin.
     pub(super) uncounted: u64,
+    /// The last of those is a signed head, with which a wake-up ends.
+    sealed_tail: bool,
+    told_of_tail: bool,
     /// The keys that signers said are theirs, and what they signed.
     pub(super) signers: BTreeMap<[u8; 32], Signed>,
     /// The last line that a signature vouches for.
@@ -90,6 +98,7 @@ impl Chain {
         self.counted = counted;
         self.ends.clear();
         self.ends.push_back((0, self.last));
+        self.wakes.clear();
     }
 
     /// Takes the lines of a file, and returns how many there were; nothing if so much is wrong that the rest was not read.
@@ -107,13 +116,29 @@ impl Chain {
     /// Takes a line, and returns whether it makes sense to go on.
     pub(super) fn take(&mut self, line: &Line<'_>) -> bool {
         if self.counted.is_some_and(|counted| line.offset >= counted) {
-            self.uncounted += 1;
+            self.take_uncounted(line);
             return true;
         }
         if let Err(why) = self.check(line) {
             self.problem(line.number, line.offset, why);
         }
         self.problems.len() < MOST_PROBLEMS
+    }
+
+    /// Takes a line that the ledger does not count. One wake-up of a signer may be left so, and no more.
+    fn take_uncounted(&mut self, line: &Line<'_>) {
+        let event =
+            Entry::find(line.bytes).filter(|_| line.shape == Shape::Whole).map(|(_, entry)| entry.event);
+        let event = event.as_deref();
+        let begins = event == Some("start") && self.uncounted > 0 && !self.behind_gap;
+        if event.is_some() && (begins || self.sealed_tail) && !self.told_of_tail {
+            self.told_of_tail = true;
+            let why = "the ledger was put back: it does not count this line's signer, which wrote after another had answered";
+            self.problem(line.number, line.offset, why.to_owned());
+        }
+        self.uncounted += 1;
+        self.sealed_tail = matches!(event, Some("head" | "end"));
+        self.behind_gap = event == Some("gap");
     }
 
     /// Holds the last file, of so many bytes and lines, against its ledger.
@@ -155,13 +180,19 @@ impl Chain {
         if entry.event == "gap" {
             self.gap(line, line.offset + at as u64, &frame, &entry)?;
             self.remember(line.end);
+            self.behind_gap = true;
             return Ok(());
         }
+        let behind_gap = std::mem::take(&mut self.behind_gap);
+        let begins_wake = entry.event == "start" && !behind_gap;
         let before = self.last;
         self.last = frame.link;
         let followed = self.follow(before, &frame);
         if followed.is_ok() {
             self.remember(line.end);
+            if begins_wake {
+                self.wake(line.offset);
+            }
         }
         let accepted = match entry.event.as_str() {
             "start" => self.started(&entry),
@@ -222,6 +253,10 @@ impl Chain {
         if frame.link.n != counted.n + 1 || !frame.follows(&counted) {
             return Err(CHANGED.to_owned());
         }
+        let was_counted =
+            |wake: &u64| *wake > expected && self.ends.iter().any(|(end, _)| end > wake && *end <= found);
+        let was_counted = self.wakes.iter().find(|wake| was_counted(wake)).copied();
+        self.wakes.retain(|wake| *wake <= expected);
         let file = &self.file;
         self.problems.retain(|problem| problem.file != *file || !(expected..start).contains(&problem.offset));
         self.ends.retain(|(end, _)| *end <= expected);
@@ -237,7 +272,13 @@ impl Chain {
             count(found - expected, "byte"),
             line.number
         ));
-        Ok(())
+        match was_counted {
+            None => Ok(()),
+            Some(wake) => Err(format!(
+                "the ledger was put back before this one was written: it counted {expected} bytes, and had counted {wake}, since \
+                 a signer went on from there"
+            )),
+        }
     }
 
     /// A signer starts, and says which key is its own.
@@ -268,8 +309,10 @@ impl Chain {
             // Behind a line that is not as it was written, it says nothing of those before.
             Some(true) if !self.problems.is_empty() => Ok(()),
             Some(true) => {
+                let here = self.ends.back().map_or(0, |(end, _)| *end);
                 *signer = Signed { heads: signer.heads + 1, last: before.n };
                 self.signed = before.n;
+                self.wake(here);
                 Ok(())
             }
             Some(false) => Err("its signature does not hold".to_owned()),
@@ -277,6 +320,13 @@ impl Chain {
                 self.unchecked = true;
                 Ok(())
             }
+        }
+    }
+
+    fn wake(&mut self, at: u64) {
+        self.wakes.push_back(at);
+        if self.wakes.len() > MOST_ENDS {
+            self.wakes.pop_front();
         }
     }
 

@@ -309,6 +309,29 @@ fn what_did_not_count_is_told_and_no_failure() {
 }
 
 #[test]
+fn a_ledger_that_was_put_back_is_found_by_what_signers_wrote_after_one_another() {
+    let mut more = log(30);
+    let counted = more.text.len();
+    let ledger = head(&more);
+    more.start(8);
+    more.sign("read", "GET /a", "", "signed", "granted");
+    more.head("end");
+    let one_signer = more.text.len() - counted;
+    more.start(9);
+    more.sign("read", "GET /b", "", "signed", "granted");
+    let lines = more.text[counted..].to_vec();
+    for (tail, whole) in [(&lines[..one_signer], true), (&lines[..], false)] {
+        // Before another signer starts, and after it has.
+        let chain = read(&more.text[..counted + tail.len()], Some(ledger), None);
+        assert_eq!(chain.problems.is_empty(), whole, "{:?}", chain.problems);
+        let (log, head) = with_gap(tail, false);
+        let found = wrong(&log.text, Some(head));
+        assert_eq!(found.is_empty(), whole, "{found:?}");
+        assert!(found.iter().all(|why| why.contains("the ledger was put back")), "{found:?}");
+    }
+}
+
+#[test]
 fn a_gap_hides_nothing_that_counts() {
     // Without signatures, which take their time.
     let mut log = Writer::new("binance/main");
@@ -343,11 +366,9 @@ fn a_gap_that_somebody_else_wrote_does_not_fit_the_ledger_nor_a_noted_hash() {
     assert!(!wrong(&forged.text, Some(head)).is_empty());
     assert_eq!(read(&forged.text, None, Some(log.hash)).wanted, Some((log.hash, None)));
     let chain = read(&forged.text, None, None);
-    assert_eq!(
-        (chain.problems.len(), chain.signed),
-        (0, 9),
-        "what was signed after line 11 does not hold for it"
-    );
+    assert_eq!(chain.signed, 9, "what was signed after line 11 does not hold for it");
+    // Signers had gone on from what it takes back.
+    assert!(chain.problems.len() == 1 && chain.problems[0].why.contains("the ledger was put back"));
     // A gap line that lies about where it stands, or goes on from nowhere.
     for (expected, lie) in [(eleven.len() + 1, found), (eleven.len(), found - 5), (eleven.len(), found + 5)] {
         let mut text = forged.text[..found].to_vec();
