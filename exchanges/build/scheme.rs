@@ -30,6 +30,8 @@ pub(crate) struct SchemeFile {
     #[serde(default)]
     any_type: bool,
     #[serde(default)]
+    login: bool,
+    #[serde(default)]
     pub(crate) binds: Vec<String>,
     #[serde(default)]
     encode: bool,
@@ -256,7 +258,7 @@ impl SchemeFile {
         };
         Ok(format!(
             "aliases: {}, name: {}, hosts: {}, keys_page: {}, support: {}, historical: {}, unsignable: {}, passphrase: {}, uid: {}, \
-             secret: SecretEncoding::{secret}, public: {public}, any_type: {}, bodies: {bodies}, binds: {}, encode: {}, carrier: {}, \
+             secret: SecretEncoding::{secret}, public: {public}, any_type: {}, login: {}, bodies: {bodies}, binds: {}, encode: {}, carrier: {}, \
              carrier_body: {carrier_body}, kinds: {}, schemes: {}",
             tables.names(self.aliases.iter().map(String::as_str)),
             tables.name(&self.name),
@@ -268,6 +270,7 @@ impl SchemeFile {
             self.passphrase,
             self.uid,
             self.any_type,
+            self.login,
             binds(&self.binds)?,
             self.encode,
             tables.option(carrier),

@@ -182,6 +182,9 @@ fn entry(exchange: &'static Exchange) -> String {
         text += &format!("; {part}");
     }
     text += ".\n";
+    if exchange.login {
+        text += "A signature is also good for a login, with every right that the key has there.\n";
+    }
     text
 }
 

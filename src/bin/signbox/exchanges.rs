@@ -68,6 +68,7 @@ fn notes(exchange: &Exchange) -> Vec<&'static str> {
     } else if exchange.schemes.iter().any(|scheme| !scheme.binds.path) {
         notes.push("path not covered");
     }
+    notes.extend(exchange.login.then_some("a signature is a login"));
     notes.extend(exchange.passphrase.then_some("has a passphrase"));
     notes.extend(exchange.uid.then_some("has a uid"));
     notes
@@ -99,6 +100,12 @@ fn detail(exchange: &Exchange) -> String {
     line("a signature", &show::covered(&exchange.binds));
     for (paths, binds) in exceptions(exchange) {
         line("", &format!("at {paths}: {}", show::covered(&binds)));
+    }
+    if exchange.login {
+        line(
+            "",
+            "also good for a login, with every right that the key has at the exchange, whatever was granted",
+        );
     }
     if exchange.signs_nothing() {
         let words: Vec<_> = exchange.dangers().map(Class::word).collect();

@@ -91,6 +91,13 @@ impl<'a> Plan<'a> {
                 exchange.dangers().map(Class::word).collect::<Vec<_>>().join(", ")
             ));
         }
+        if exchange.login {
+            remark(&format!(
+                "remark: any signature of {} is also good for a login, with every right that the key has there: give it no more \
+                 rights at the exchange than the bot needs",
+                exchange.name
+            ));
+        }
         if !exchange.uid && self.uid.is_some() {
             remark(&format!("remark: {} has no use for --uid", exchange.name));
         }
