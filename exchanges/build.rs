@@ -77,7 +77,7 @@ fn exchange(folder: &Path, ids: &mut BTreeSet<String>, tables: &mut Tables) -> S
     };
     let code = file.code(tables).unwrap_or_else(|why| fail(&why));
     let mut orders = Orders::read(&folder.join("orders.toml"), file.parameters());
-    let endpoints = endpoints.code(tables, &mut orders, &file.often);
+    let endpoints = endpoints.code(tables, &mut orders, &file.often, file.reads_json());
     orders.done();
     format!("Exchange {{ id: {}, {code}, {endpoints} }}", tables.name(id))
 }

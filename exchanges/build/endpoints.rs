@@ -209,8 +209,14 @@ impl<'a> Endpoints<'a> {
         words
     }
 
-    /// The fields of an `Exchange` that come from this file.
-    pub(crate) fn code(&self, tables: &mut Tables, orders: &mut Orders, often: &BTreeSet<String>) -> String {
+    /// The fields of an `Exchange` that come from this file; `json` is whether its API reads JSON bodies.
+    pub(crate) fn code(
+        &self,
+        tables: &mut Tables,
+        orders: &mut Orders,
+        often: &BTreeSet<String>,
+        json: bool,
+    ) -> String {
         self.check_rivals(orders);
         let words = self.words(orders, often);
         let mut shapes = minimal(&self.shapes);
@@ -263,9 +269,8 @@ impl<'a> Endpoints<'a> {
         let mut list = |tables: &mut Tables, lines: &[&Line]| {
             let code = |line: &&Line| {
                 let mut shown = BTreeSet::new();
-                if let Some(read) = orders.reads(&line.called()) {
-                    let looked_at = |name: &&&str| read.iter().any(|known| known.ends_with(**name));
-                    shown.extend(names.iter().filter(looked_at).map(|name| (*name).to_owned()));
+                if let Some(read) = orders.reads(&line.called(), &names, json) {
+                    shown.extend(read);
                     shown.extend(line.needs.iter().cloned());
                 }
                 line.code(tables, orders, set(&line.needs), set(&shown))

@@ -220,18 +220,26 @@ impl Orders {
         names.filter(|name| !name.starts_with('{')).map(first).collect()
     }
 
-    /// The names, and those within them, that reading the orders of an endpoint looks at, in lower case; nothing if it has no
-    /// orders. To be asked for before they are taken out.
-    pub(crate) fn reads(&self, endpoint: &str) -> Option<BTreeSet<String>> {
+    /// Those of the `known` names, in lower case, that reading the orders of an endpoint looks at; nothing if it has no orders.
+    /// Where bodies are JSON, also the names `within` objects and lists: in a form, those are no parameters, and one of that
+    /// name is another thing. A list is the same under the end of its name. To be asked for before they are taken out.
+    pub(crate) fn reads(&self, endpoint: &str, known: &[&str], within: bool) -> Option<BTreeSet<String>> {
         let mut all = BTreeSet::new();
         for Use { entry, each } in self.of.get(endpoint)? {
             let entry = &self.entries[*entry];
             let fields = entry.fields();
             let names = fields.iter().flat_map(|(.., names)| names.iter().flat_map(Names::all));
             let names = names.chain(entry.when.keys().map(String::as_str));
+            let names = names.filter(|name| within || each.is_none() || name.starts_with('/'));
             let names = names.map(|name| name.trim_matches(['{', '}']).trim_start_matches('/'));
-            let lists = each.iter().flat_map(|each| each.split('|'));
-            all.extend(names.chain(lists).flat_map(|name| name.split('.')).map(str::to_ascii_lowercase));
+            let deep = if within { usize::MAX } else { 1 };
+            let parts = names.flat_map(|name| name.split('.').take(deep)).map(str::to_ascii_lowercase);
+            let lists = each.iter().flat_map(|each| each.split('|')).map(str::to_ascii_lowercase);
+            let lists = lists.flat_map(|list| {
+                let ends = known.iter().filter(move |name| list.ends_with(**name));
+                ends.map(|name| (*name).to_owned())
+            });
+            all.extend(parts.chain(lists).filter(|name| known.contains(&name.as_str())));
         }
         Some(all)
     }

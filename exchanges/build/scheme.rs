@@ -199,6 +199,12 @@ impl SchemeFile {
         self.schemes.iter().map(reach).collect()
     }
 
+    /// Whether there are JSON bodies, of whatever scheme.
+    pub(crate) fn reads_json(&self) -> bool {
+        let schemes = self.schemes.iter().filter_map(|entry| entry.bodies.as_ref());
+        schemes.chain([&self.bodies]).flatten().any(|kind| kind == "json")
+    }
+
     /// The names of the parameters that signing writes or looks at.
     pub(crate) fn parameters(&self) -> BTreeSet<String> {
         let mut all = BTreeSet::new();
