@@ -7,6 +7,7 @@
 //! the caller's, [`ROOM`] bytes.
 
 use nix::fcntl::{FlockArg, OFlag};
+use sha2::{Digest as _, Sha256};
 use std::fs::{File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::{AsRawFd as _, RawFd};
@@ -16,14 +17,17 @@ use std::path::{Path, PathBuf};
 mod batch;
 
 pub use batch::{Batch, Entry, Head};
-use batch::{HEADER, Kind, SHORTEST};
+use batch::{HEADER, Kind, MAGIC, SHORTEST};
 
 /// An open ledger.
 #[derive(Debug)]
 pub struct Ledger {
     file: File,
+    /// What its batches have in common, and those of no other key.
+    key: [u8; 4],
     place: Place,
     head: Head,
+    made: bool,
 }
 
 /// Where the next batch goes.
@@ -67,7 +71,7 @@ impl Ledger {
     /// One that is `shared` is for signers of several users, who have the group in common.
     pub fn open(path: &Path, shared: bool, each: &mut dyn FnMut(Entry)) -> Result<Ledger, String> {
         let file = open_own(path, OpenOptions::new().read(true).write(true).create(true), shared)?;
-        let mut ledger = Ledger { file, place: Place::NOWHERE, head: Head::default() };
+        let mut ledger = Ledger::of(file, path);
         let opened = ledger.lock().and_then(|()| {
             let begun = ledger.begin(&mut vec![0; ROOM], each);
             ledger.unlock().and(begun)
@@ -83,14 +87,50 @@ impl Ledger {
         }
     }
 
+    fn of(file: File, path: &Path) -> Ledger {
+        let name = path.file_name().unwrap_or_default();
+        let [a, b, c, d, ..]: [u8; 32] = Sha256::digest(name.as_encoded_bytes()).into();
+        Ledger { file, key: [a, b, c, d], place: Place::NOWHERE, head: Head::default(), made: false }
+    }
+
+    /// Whether there was none before it was opened.
+    pub fn is_new(&self) -> bool {
+        self.made
+    }
+
     /// Finds the newest region and reads all of it, or begins the first one.
     fn begin(&mut self, room: &mut [u8], each: &mut dyn FnMut(Entry)) -> io::Result<()> {
         if let Some(place) = self.newest(room)? {
             self.place = place;
-            return self.catch_up(room, each);
+            self.catch_up(room, each)?;
+            return self.check_rest(room);
         }
+        self.made = true;
         self.append(room, Head::default(), &mut |_, _| {})?;
         self.sync()
+    }
+
+    /// Fails if a later batch stands behind what could be read: then it was not a writer who was stopped.
+    fn check_rest(&self, room: &mut [u8]) -> io::Result<()> {
+        if self.place.left {
+            return Ok(());
+        }
+        let got =
+            self.read_at(&mut room[..(REGION - self.place.at) as usize], self.place.start + self.place.at)?;
+        let mut at = 0;
+        while let Some(next) = room[at..got].iter().position(|byte| *byte == MAGIC[0]) {
+            at += next;
+            let later = |batch: Batch<'_>| {
+                batch.key() == self.key
+                    && batch.generation() == self.place.generation
+                    && batch.sequence() >= self.place.sequence
+            };
+            if Batch::read(&mut room[at..got]).is_some_and(later) {
+                return Err(damaged());
+            }
+            at += 1;
+        }
+        Ok(())
     }
 
     /// The beginning of the newest region; nothing if a signer was stopped before its first batch was there.
@@ -98,8 +138,8 @@ impl Ledger {
         let mut newest: Option<Place> = None;
         for start in [0, REGION] {
             let here = Place { start, left: false, ..Place::NOWHERE };
-            let whole = self.read(here, room)?.filter(|batch| batch.kind() == Kind::Whole);
-            let Some(batch) = whole else { continue };
+            let whole = |batch: &Batch<'_>| batch.kind() == Kind::Whole && batch.key() == self.key;
+            let Some(batch) = self.read(here, room)?.filter(whole) else { continue };
             if newest.is_none_or(|newest| newest.generation < batch.generation()) {
                 newest = Some(Place { generation: batch.generation(), sequence: batch.sequence(), ..here });
             }
@@ -126,7 +166,9 @@ impl Ledger {
     pub fn catch_up(&mut self, room: &mut [u8], each: &mut dyn FnMut(Entry)) -> io::Result<()> {
         loop {
             let place = if self.place.left { self.place.next_region() } else { self.place };
-            let Some(batch) = self.read(place, room)?.filter(|batch| place.is_of(batch)) else {
+            let Some(batch) =
+                self.read(place, room)?.filter(|batch| place.is_of(batch) && batch.key() == self.key)
+            else {
                 return Ok(());
             };
             (self.place, self.head) = (place.behind(&batch), batch.head());
@@ -152,20 +194,26 @@ impl Ledger {
     ) -> io::Result<()> {
         if !self.place.left {
             let mut batch =
-                Batch::begin(room, Kind::Changes, self.place.generation, self.place.sequence, head);
+                Batch::begin(room, Kind::Changes, self.key, self.place.generation, self.place.sequence, head);
             entries(false, &mut batch);
             batch.end()?;
             // There must always be room to say that the region was left.
             if self.place.at + (batch.len() + SHORTEST) as u64 <= REGION {
                 return self.write(self.place, &batch);
             }
-            let mut batch =
-                Batch::begin(room, Kind::Left, self.place.generation, self.place.sequence, self.head);
+            let mut batch = Batch::begin(
+                room,
+                Kind::Left,
+                self.key,
+                self.place.generation,
+                self.place.sequence,
+                self.head,
+            );
             batch.end()?;
             self.write(self.place, &batch)?;
         }
         let place = self.place.next_region();
-        let mut batch = Batch::begin(room, Kind::Whole, place.generation, place.sequence, head);
+        let mut batch = Batch::begin(room, Kind::Whole, self.key, place.generation, place.sequence, head);
         entries(true, &mut batch);
         batch.end()?;
         self.write(place, &batch)
@@ -228,7 +276,7 @@ pub fn head(path: &Path) -> Result<Option<Head>, String> {
     }
     let look = || {
         let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NOFOLLOW.bits()).open(path)?;
-        let mut ledger = Ledger { file, place: Place::NOWHERE, head: Head::default() };
+        let mut ledger = Ledger::of(file, path);
         match ledger.newest(&mut vec![0; ROOM])? {
             None => Ok(Head::default()),
             Some(place) => {

@@ -429,6 +429,10 @@ fn what_is_no_state_directory_of_ours_is_refused_at_the_start() {
     fs::set_permissions(folder.ledger(), fs::Permissions::from_mode(0o600)).unwrap();
     fails("it is damaged, or no ledger");
     fs::remove_file(folder.ledger()).unwrap();
+    assert_eq!(say(&mut folder.signer(), &[order(1, "1")]), ["signed"]);
+    fs::remove_file(folder.ledger()).unwrap();
+    fails("has lines, and its ledger is gone or empty");
+    fs::remove_file(folder.log()).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", folder.log()).unwrap();
     fails("cannot use ");
 }

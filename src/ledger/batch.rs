@@ -1,6 +1,6 @@
 //! A batch: what one wake-up of a signer adds to the ledger, as bytes.
 //!
-//! A header of 80 bytes (magic, kind, count, generation, sequence, head of the log), entries of 42 bytes, and the first 16
+//! A header of 80 bytes (magic, kind, count, key, generation, sequence, head of the log), entries of 42 bytes, and the first 16
 //! bytes of the SHA-256 of all that. Numbers are little-endian.
 
 use crate::policy::Count;
@@ -59,6 +59,7 @@ impl<'r> Batch<'r> {
     pub(super) fn begin(
         room: &'r mut [u8],
         kind: Kind,
+        key: [u8; 4],
         generation: u64,
         sequence: u64,
         head: Head,
@@ -66,6 +67,7 @@ impl<'r> Batch<'r> {
         room[..HEADER].fill(0);
         room[..4].copy_from_slice(MAGIC);
         room[4] = kind as u8;
+        room[12..16].copy_from_slice(&key);
         for (place, number) in [(16, generation), (24, sequence), (32, head.n), (40, head.len)] {
             room[place..place + 8].copy_from_slice(&number.to_le_bytes());
         }
@@ -145,6 +147,11 @@ impl<'r> Batch<'r> {
         }
     }
 
+    /// What tells the ledger of this key from those of others.
+    pub(super) fn key(&self) -> [u8; 4] {
+        [self.room[12], self.room[13], self.room[14], self.room[15]]
+    }
+
     pub(super) fn generation(&self) -> u64 {
         number(self.room, 16)
     }
@@ -182,7 +189,7 @@ fn number(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(number)
 }
 
-const MAGIC: &[u8; 4] = b"sbl1";
+pub(super) const MAGIC: &[u8; 4] = b"sbl1";
 pub(super) const HEADER: usize = 80;
 const ENTRY: usize = 42;
 const CHECKSUM: usize = 16;

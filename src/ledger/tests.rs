@@ -15,7 +15,9 @@ impl Spot {
     fn new() -> Spot {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let name = format!("signbox-ledger-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        Spot(std::env::temp_dir().join(name))
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir(&folder).unwrap();
+        Spot(folder.join("binance:main.ledger"))
     }
 
     /// Opens it; with all that is in it.
@@ -28,7 +30,7 @@ impl Spot {
 
 impl Drop for Spot {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_dir_all(self.0.parent().unwrap());
     }
 }
 
@@ -176,4 +178,35 @@ fn a_file_that_is_not_ours_alone_is_refused() {
     fs::set_permissions(&spot.0, Permissions::from_mode(0o600)).unwrap();
     fs::hard_link(&spot.0, &other.0).unwrap();
     assert!(Ledger::open(&spot.0, false, &mut |_| {}).unwrap_err().contains("one name"));
+}
+
+#[test]
+fn a_batch_that_was_changed_is_not_taken_for_the_end() {
+    let spot = Spot::new();
+    let (mut ledger, mut known) = spot.open();
+    let mut room = vec![0; ROOM];
+    for n in 1..4 {
+        add(&mut ledger, &mut room, n, &mut known, &[sum(n, "1")]);
+    }
+    drop(ledger);
+    let bytes = fs::read(&spot.0).unwrap();
+    for at in (0..bytes.len() - SHORTEST - 42).step_by(7) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        fs::write(&spot.0, changed).unwrap();
+        let opened = Ledger::open(&spot.0, false, &mut |_| {});
+        assert!(opened.is_err_and(|why| why.contains("damaged")), "byte {at}");
+    }
+    fs::write(&spot.0, &bytes).unwrap();
+    assert_eq!(spot.open().1.len(), 3);
+}
+
+#[test]
+fn the_ledger_of_another_key_is_none_of_this_one() {
+    let spot = Spot::new();
+    drop(spot.open());
+    let other = spot.0.with_file_name("binance:other.ledger");
+    fs::copy(&spot.0, &other).unwrap();
+    let opened = Ledger::open(&other, false, &mut |_| {});
+    assert!(opened.is_err_and(|why| why.contains("damaged, or no ledger")));
 }

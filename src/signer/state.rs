@@ -124,8 +124,16 @@ impl Page<'_> {
     pub(super) fn open_files(&mut self, dir: &Path, shared: bool) -> Result<(), String> {
         let (ledger, log) = paths(dir, self.handle);
         self.state.strangers.reserve_exact(MOST_STRANGERS);
+        let file = open_own(&log, OpenOptions::new().read(true).append(true).create(true), shared)?;
+        let had_lines = file.metadata().is_ok_and(|status| status.len() > 0);
         let ledger = Ledger::open(&ledger, shared, &mut |entry| self.take(entry))?;
-        let log = open_own(&log, OpenOptions::new().read(true).append(true).create(true), shared)?;
+        if ledger.is_new() && had_lines {
+            return Err(format!(
+                "{} has lines, and its ledger is gone or empty; find out why, then move both away to count from nothing",
+                log.display()
+            ));
+        }
+        let log = file;
         self.state.files = Some(Files {
             ledger,
             log,
