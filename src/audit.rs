@@ -7,7 +7,8 @@
 use crate::policy::Decision;
 use crate::protocol::{put, put_escaped};
 use sha2::{Digest as _, Sha256};
-use signbox_exchanges::{Exchange, Order, OrderScratch, Parts};
+use signbox_exchanges::{Exchange, Order, OrderScratch, Parts, civil};
+use std::time::Duration;
 
 /// The end of a log: what the next line is bound to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -198,18 +199,18 @@ fn put_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 /// `2026-11-22T09:12:13.123456Z`.
 fn put_time(out: &mut Vec<u8>, now_ns: u64) {
     let (days, micros) = (now_ns / NS_PER_DAY, now_ns % NS_PER_DAY / 1_000);
-    // Years that begin in March, in cycles of 400, so that leap days come last.
-    let day = days + 719_468;
-    let (cycle, day) = (day / 146_097, day % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (day, month) = (day - (153 * month + 2) / 5 + 1, if month < 10 { month + 3 } else { month - 9 });
-    let year = 400 * cycle + year + u64::from(month <= 2);
+    let (year, month, day) = civil(days);
     let seconds = micros / 1_000_000;
     let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     let micros = micros % 1_000_000;
     put(out, format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z"));
+}
+
+/// A time as logs write it.
+pub fn written(since_1970: Duration) -> String {
+    let mut text = Vec::new();
+    put_time(&mut text, u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX));
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// More than one line takes: the fields of the orders that are told, each byte escaped, and hashes.

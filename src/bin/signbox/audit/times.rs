@@ -1,6 +1,8 @@
 //! Times as logs write them, in UTC: `2026-11-22T09:12:13.123456Z`. In this form they sort as texts do.
 
 use crate::cli::parse_seconds;
+pub(super) use signbox::audit::written;
+use signbox_exchanges::civil;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Reads the beginning of a span: a time as logs write it, or the beginning of one.
@@ -51,15 +53,6 @@ pub(super) fn today() -> String {
     written(now())[..10].to_owned()
 }
 
-/// A time as logs write it.
-pub(super) fn written(since_1970: Duration) -> String {
-    let seconds = since_1970.as_secs();
-    let (year, month, day) = civil(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    let micros = since_1970.subsec_micros();
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
-}
-
 /// The time since 1970.
 pub(super) fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
@@ -70,20 +63,7 @@ fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|_| digits)
 }
 
-/// The date of a day that is so many days after the first of January 1970: years begin in March here, so that a leap
-/// day is the last one.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let (civil_month, day) =
-        (if month < 10 { month + 3 } else { month - 9 }, day - (153 * month + 2) / 5 + 1);
-    (era * 400 + year + u64::from(civil_month <= 2), civil_month, day)
-}
-
-/// The other way round.
+/// The day of a date, counted from the first of January 1970: the other way round than [`civil`].
 fn days_of(year: u64, month: u64, day: u64) -> u64 {
     let year = year - u64::from(month <= 2 && year > 0);
     let month = if month > 2 { month - 3 } else { month + 9 };

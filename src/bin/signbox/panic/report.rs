@@ -5,7 +5,7 @@ use super::keys::Unreached;
 use crate::error::Error;
 use crate::output::remark;
 use crate::process::Process;
-use signbox_exchanges::civil;
+use signbox::audit::written;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -121,15 +121,7 @@ impl Report {
 
 /// `2026-11-22T09:12:13.123456Z`
 pub(super) fn utc(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (year, month, day) = civil(since.as_secs() / 86_400);
-    let second = since.as_secs() % 86_400;
-    let (hour, minute) = (second / 3_600, second / 60 % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}.{:06}Z",
-        second % 60,
-        since.subsec_micros()
-    )
+    written(time.duration_since(UNIX_EPOCH).unwrap_or_default())
 }
 
 const NOTHING: &str = "  There was no key and no signer.\n";
