@@ -72,13 +72,13 @@ fn confirmed(whose: Whose) -> Result<bool, Error> {
         Whose::Users(uid) => format!("of {}", crate::keys::user_name(uid)),
         Whose::Everyones => "of all users".to_owned(),
     };
-    let _ = write!(output, "Revoke all keys {of} and kill their signers, {}? [y/N] ", signers::count(whose));
     let before = tcgetattr(&input).map_err(io::Error::from)?;
     let mut one_key = before.clone();
     // Ctrl-C comes as a byte too, and is not yes: so the terminal is always set back.
     one_key.local_flags.remove(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG);
-    // What was typed before the question is not the answer.
+    // What was typed before the question is not the answer, and what is typed after it is.
     tcsetattr(&input, SetArg::TCSAFLUSH, &one_key).map_err(io::Error::from)?;
+    let _ = write!(output, "Revoke all keys {of} and kill their signers, {}? [y/N] ", signers::count(whose));
     let mut answer = [0];
     let _ = poll(&mut [PollFd::new(input.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE);
     let typed = read(&input, &mut answer);
