@@ -231,8 +231,10 @@ fn the_command_cannot_make_up_an_alert() {
     let attack = "
 import os, time
 line = b'signbox-signer: alert: made up\\n'
-children = [pid for pid in filter(str.isdigit, os.listdir('/proc')) if pid != str(os.getpid())
-            and open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[1] == str(os.getpid())]
+def parent(pid):
+    try: return int(open(f'/proc/{pid}/stat').read().rsplit(')', 1)[1].split()[1])
+    except OSError: return 0  # it has ended
+children = [pid for pid in filter(str.isdigit, os.listdir('/proc')) if parent(pid) == os.getpid()]
 time.sleep(0.5)
 for fd in [1, 2, *map(int, os.environ['SIGNBOX_FDS'].split(','))]:
     try: os.write(fd, line)
@@ -254,7 +256,8 @@ fn the_watcher_holds_nothing_of_the_signer_and_no_key() {
     let look = "
 def watcher():
     for pid in filter(str.isdigit, os.listdir('/proc')):
-        fields = open(f'/proc/{pid}/stat').read().split()
+        try: fields = open(f'/proc/{pid}/stat').read().split()
+        except OSError: continue  # it has ended
         if fields[1] == '(signbox)' and int(fields[3]) == os.getpid(): return int(pid)
 links = lambda pid: {os.readlink(f'/proc/{pid}/fd/{fd}') for fd in os.listdir(f'/proc/{pid}/fd') if os.path.exists(f'/proc/{pid}/fd/{fd}')}
 pid = watcher()
