@@ -472,6 +472,7 @@ fn template_fits(template: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::order::{OrderPlace, Within};
 
     /// All the names of all exchanges are marked in every name that a request could have for one of them, and no other.
     #[test]
@@ -511,18 +512,26 @@ mod tests {
         assert!(found > 5_000, "{found}");
     }
 
-    /// Held against the texts of the catalogue: a name is looked at where a part of a place ends with it.
+    /// Held against the texts of the catalogue: a name is looked at where it is read, and where a list ends with it.
     #[test]
     fn what_is_looked_at_is_what_orders_are_read_from() {
         let (mut more, mut all) = (0, 0);
         for exchange in crate::catalogue() {
+            let json = exchange.bodies.json || exchange.schemes.iter().any(|scheme| scheme.bodies.json);
             for endpoint in exchange.endpoints.iter().chain(exchange.templates.iter()) {
                 let reads = |name: &str| {
-                    let is_it = |known: &str| known.split('.').any(|part| ends_with(part, name));
                     endpoint.orders.iter().any(|entry| {
-                        entry.each.is_some_and(|lists| lists.iter().any(|list| is_it(list)))
-                            || entry.fields.iter().any(|field| is_it(&field.place.name))
-                            || entry.when.iter().any(|condition| is_it(&condition.place.name))
+                        let in_list =
+                            entry.each.is_some_and(|lists| lists.iter().any(|list| ends_with(list, name)));
+                        // What stands in a list or an object is a parameter of a JSON body alone.
+                        let is_it = |place: &OrderPlace| {
+                            let parts = place.name.split('.').take(if json { usize::MAX } else { 1 });
+                            let within = place.within == Within::Order && entry.each.is_some() && !json;
+                            !within && parts.into_iter().any(|part| part.eq_ignore_ascii_case(name))
+                        };
+                        in_list
+                            || entry.fields.iter().any(|field| is_it(&field.place))
+                            || entry.when.iter().any(|condition| is_it(&condition.place))
                     })
                 };
                 for (bit, known) in exchange.shape_names.iter().enumerate() {
