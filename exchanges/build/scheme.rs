@@ -30,7 +30,7 @@ pub(crate) struct SchemeFile {
     #[serde(default)]
     any_type: bool,
     #[serde(default)]
-    login: bool,
+    logs_in: bool,
     #[serde(default)]
     pub(crate) binds: Vec<String>,
     #[serde(default)]
@@ -264,7 +264,7 @@ impl SchemeFile {
         };
         Ok(format!(
             "aliases: {}, name: {}, hosts: {}, keys_page: {}, support: {}, historical: {}, unsignable: {}, passphrase: {}, uid: {}, \
-             secret: SecretEncoding::{secret}, public: {public}, any_type: {}, login: {}, bodies: {bodies}, binds: {}, encode: {}, carrier: {}, \
+             secret: SecretEncoding::{secret}, public: {public}, any_type: {}, logs_in: {}, bodies: {bodies}, binds: {}, encode: {}, carrier: {}, \
              carrier_body: {carrier_body}, kinds: {}, schemes: {}",
             tables.names(self.aliases.iter().map(String::as_str)),
             tables.name(&self.name),
@@ -276,7 +276,7 @@ impl SchemeFile {
             self.passphrase,
             self.uid,
             self.any_type,
-            self.login,
+            self.logs_in,
             binds(&self.binds)?,
             self.encode,
             tables.option(carrier),

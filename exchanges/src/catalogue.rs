@@ -41,7 +41,7 @@ pub struct Exchange {
     /// Whether its clients send any `Content-Type`, and it does not mind.
     pub(crate) any_type: bool,
     /// Whether any signature is also good for a login, with every right that the key has at the exchange.
-    pub login: bool,
+    pub logs_in: bool,
     /// What a signature cannot be moved away from, where a scheme does not say otherwise.
     pub binds: Binds,
     /// Whether parameters are percent-encoded before they are signed.

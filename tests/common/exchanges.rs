@@ -182,7 +182,7 @@ fn entry(exchange: &'static Exchange) -> String {
         text += &format!("; {part}");
     }
     text += ".\n";
-    if exchange.login {
+    if exchange.logs_in {
         text += "A signature is also good for a login, with every right that the key has there.\n";
     }
     text

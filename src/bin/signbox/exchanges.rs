@@ -68,7 +68,7 @@ fn notes(exchange: &Exchange) -> Vec<&'static str> {
     } else if exchange.schemes.iter().any(|scheme| !scheme.binds.path) {
         notes.push("path not covered");
     }
-    notes.extend(exchange.login.then_some("a signature is a login"));
+    notes.extend(exchange.logs_in.then_some("a signature is a login"));
     notes.extend(exchange.passphrase.then_some("has a passphrase"));
     notes.extend(exchange.uid.then_some("has a uid"));
     notes
@@ -101,7 +101,7 @@ fn detail(exchange: &Exchange) -> String {
     for (paths, binds) in exceptions(exchange) {
         line("", &format!("at {paths}: {}", show::covered(&binds)));
     }
-    if exchange.login {
+    if exchange.logs_in {
         line(
             "",
             "also good for a login, with every right that the key has at the exchange, whatever was granted",

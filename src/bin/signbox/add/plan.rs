@@ -91,7 +91,7 @@ impl<'a> Plan<'a> {
                 exchange.dangers().map(Class::word).collect::<Vec<_>>().join(", ")
             ));
         }
-        if exchange.login {
+        if exchange.logs_in {
             remark(&format!(
                 "remark: any signature of {} is also good for a login, with every right that the key has there: give it no more \
                  rights at the exchange than the bot needs",
