@@ -24,6 +24,7 @@ pub(crate) struct SchemeFile {
     #[serde(default)]
     uid: bool,
     secret: Option<String>,
+    placeholder: Option<String>,
     public: Option<String>,
     #[serde(default)]
     bodies: Vec<String>,
@@ -264,7 +265,7 @@ impl SchemeFile {
         };
         Ok(format!(
             "aliases: {}, name: {}, hosts: {}, keys_page: {}, support: {}, historical: {}, unsignable: {}, passphrase: {}, uid: {}, \
-             secret: SecretEncoding::{secret}, public: {public}, any_type: {}, logs_in: {}, bodies: {bodies}, binds: {}, encode: {}, carrier: {}, \
+             secret: SecretEncoding::{secret}, placeholder: {}, public: {public}, any_type: {}, logs_in: {}, bodies: {bodies}, binds: {}, encode: {}, carrier: {}, \
              carrier_body: {carrier_body}, kinds: {}, schemes: {}",
             tables.names(self.aliases.iter().map(String::as_str)),
             tables.name(&self.name),
@@ -275,6 +276,7 @@ impl SchemeFile {
             tables.option(self.unsignable.as_deref()),
             self.passphrase,
             self.uid,
+            tables.option(self.placeholder.as_deref()),
             self.any_type,
             self.logs_in,
             binds(&self.binds)?,

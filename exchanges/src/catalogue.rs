@@ -34,6 +34,8 @@ pub struct Exchange {
     pub uid: bool,
     /// How the secret of an HMAC key is written.
     pub secret: SecretEncoding,
+    /// What libraries take for an HMAC secret, where they do not take every text.
+    pub placeholder: Option<Name>,
     /// How it takes a public key that the customer made, if it takes one.
     pub public: Option<PublicForm>,
     /// What kinds of bodies its API reads.

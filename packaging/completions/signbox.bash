@@ -46,6 +46,9 @@ _signbox() {
             signbox,panic)
                 cmd="signbox__subcmd__panic"
                 ;;
+            signbox,placeholder)
+                cmd="signbox__subcmd__placeholder"
+                ;;
             signbox,remove)
                 cmd="signbox__subcmd__remove"
                 ;;
@@ -127,6 +130,9 @@ _signbox() {
             signbox__subcmd__help,panic)
                 cmd="signbox__subcmd__help__subcmd__panic"
                 ;;
+            signbox__subcmd__help,placeholder)
+                cmd="signbox__subcmd__help__subcmd__placeholder"
+                ;;
             signbox__subcmd__help,remove)
                 cmd="signbox__subcmd__help__subcmd__remove"
                 ;;
@@ -167,7 +173,7 @@ _signbox() {
 
     case "${cmd}" in
         signbox)
-            opts="-h -V --help --version add keygen list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help"
+            opts="-h -V --help --version add keygen placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -513,7 +519,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__help)
-            opts="add keygen list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help"
+            opts="add keygen placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -722,6 +728,20 @@ _signbox() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        signbox__subcmd__help__subcmd__placeholder)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         signbox__subcmd__help__subcmd__remove)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -905,6 +925,24 @@ _signbox() {
                     ;;
                 --state)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__placeholder)
+            opts="-h --type --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --type)
+                    COMPREPLY=($(compgen -W "hmac ed25519 rsa p256 secp256k1" -- "${cur}"))
                     return 0
                     ;;
                 *)

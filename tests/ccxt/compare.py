@@ -4,8 +4,8 @@
     compare.py [--signer PATH] [--seed N] [--per M] [ID...]
 
 For every exchange that ccxt and the catalogue share, M random endpoints are called with random
-parameters by ccxt's own sign(), with a bogus secret and again with a placeholder in its place. What the
-placeholder made goes through the real signbox-signer, which holds the bogus secret in a fresh session
+parameters by ccxt's own sign(), with a bogus secret and again with what `signbox placeholder` prints in its
+place. ccxt must take that wherever it takes the secret, and what the placeholder made goes through the real signbox-signer, which holds the bogus secret in a fresh session
 keyring, and must come back byte for byte as what the bogus secret made: URL, headers and body.
 Nothing is sent anywhere. Any user can run it; keys end with this process.
 
@@ -106,7 +106,8 @@ def compare(name, options, keyring):
     import credentials
 
     exchange = name.split()[0]
-    right, wrong = credentials.pair(name)
+    right = credentials.credentials(name, "right")
+    wrong = credentials.with_placeholder(name, right, options.signer.with_name("signbox"))
     pairs = list(requests(exchange, right, wrong, random.Random(f"{options.seed} {name}"), options.per))
     if not pairs:
         return []
@@ -132,9 +133,13 @@ def requests(exchange, right, wrong, chance, count):
             frozen.freeze(client, now)
         parameters = random_parameters(method, path, chance)
         try:
-            placeholder, signed = (tidy(frozen.sign(client, section, method, path, parameters)) for client in clients)
+            signed = tidy(frozen.sign(clients[1], section, method, path, parameters))
         except Exception:  # ccxt cannot sign this one at all
             continue
+        try:
+            placeholder = tidy(frozen.sign(clients[0], section, method, path, parameters))
+        except Exception as error:
+            raise SystemExit(f"{exchange}: ccxt does not take the placeholder: {error}") from error
         if placeholder != signed:
             count -= 1
             yield f"{method} {section} {path}", placeholder, signed

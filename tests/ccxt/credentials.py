@@ -1,6 +1,7 @@
 """Bogus credentials of the shape that each exchange wants, made up anew each time."""
 
 import base64
+import subprocess
 
 import frozen
 
@@ -26,9 +27,17 @@ ED25519_BASE58 = ["woofipro", "modetrade"]
 UIDS = ["coinmate", "ndax", "cryptomus", "bitmart"]
 
 
-def pair(name):
-    """Returns (bogus credentials, the same with a placeholder for a secret)."""
-    return credentials(name, "right"), credentials(name, "wrong")
+# What signbox calls these kinds.
+TYPES = {"rsa": "rsa", "ed25519": "ed25519", "es256": "p256", "eddsa": "ed25519"}
+
+
+def with_placeholder(name, right, signbox):
+    """Returns the credentials with what `signbox placeholder` prints in the place of the secret."""
+    exchange, kind = (name.split() + [""])[:2]
+    option = ["--type", TYPES[kind]] if kind else []
+    run = subprocess.run([signbox, "placeholder", f"{exchange}/main", *option], capture_output=True, text=True, check=True)
+    field = "privateKey" if "privateKey" in right else "secret"
+    return {**right, field: run.stdout.removesuffix("\n")}
 
 
 def credentials(name, which):

@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::{
-    add, audit, check, demo, doctor, exchanges, keygen, list, panic, remove, revoke, run, show, sign,
-    timeout, watch,
+    add, audit, check, demo, doctor, exchanges, keygen, list, panic, placeholder, remove, revoke, run, show,
+    sign, timeout, watch,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use signbox::ledger;
@@ -43,6 +43,7 @@ pub(crate) struct Cli {
 enum Command {
     Add(Add),
     Keygen(Keygen),
+    Placeholder(Placeholder),
     List(List),
     Show(Show),
     Revoke(Revoke),
@@ -65,6 +66,7 @@ impl Cli {
         match &self.command {
             Command::Add(args) => add::run(args),
             Command::Keygen(args) => keygen::run(args),
+            Command::Placeholder(args) => placeholder::run(args),
             Command::List(args) => list::run(args),
             Command::Show(args) => show::run(args),
             Command::Revoke(args) => revoke::run(args),
@@ -143,7 +145,40 @@ pub(crate) enum KeyType {
     P256,
 }
 
-/// What is fixed when a key is added: what goes with it, what it may be used for, and where it is kept.
+/// Print what can stand where a library wants the secret
+///
+/// Bots and libraries look at the shape of a secret before they sign: base64, PEM, a length. This prints a text of the right
+/// shape that is no secret. Give it to the library; the signer signs anew what the library has signed with it.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  signbox placeholder binance/main                  for a secret that is a text
+  signbox placeholder binance/main --type ed25519   for a private key
+  signbox placeholder kraken/main | jq -R .         as a JSON string")]
+pub(crate) struct Placeholder {
+    /// The key's name, EXCHANGE/LABEL
+    pub(crate) handle: String,
+    /// The kind of secret [default: hmac, or what the exchange takes]
+    #[arg(long = "type", value_enum, value_name = "KIND")]
+    pub(crate) kind: Option<SecretKind>,
+}
+
+/// The kinds of secrets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SecretKind {
+    /// A text that both sides know
+    Hmac,
+    /// Ed25519
+    Ed25519,
+    /// RSA
+    Rsa,
+    /// ECDSA on P-256, also called ES256
+    P256,
+    /// The private key of a wallet
+    Secp256k1,
+}
+
+/// What is fixed when a key is added: what goes with it, and its terms.
 #[derive(Debug, Args)]
 pub(crate) struct Keep {
     /// The API key, the public half that the exchange shows
@@ -152,6 +187,13 @@ pub(crate) struct Keep {
     /// The account number, client id or memo, where the exchange has one
     #[arg(long, value_name = "UID")]
     pub(crate) uid: Option<String>,
+    #[command(flatten)]
+    pub(crate) terms: Terms,
+}
+
+/// What a key may be used for, how long, and where it is kept.
+#[derive(Debug, Args)]
+pub(crate) struct Terms {
     /// What the key may be used for: read, trade, cancel, transfer, withdraw, admin, unknown, raw, login
     #[arg(long, value_name = "GRANT", num_args = 1.., value_delimiter = ',', default_values = ["read", "trade", "cancel"])]
     pub(crate) allow: Vec<String>,

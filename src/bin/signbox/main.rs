@@ -20,6 +20,7 @@ mod keys;
 mod list;
 mod output;
 mod panic;
+mod placeholder;
 mod process;
 mod prompt;
 mod remove;

@@ -1,7 +1,7 @@
 //! Everything about a new key that is known, and can be wrong, before the secret is asked for.
 
 use super::limits;
-use crate::cli::{Keep, Ring};
+use crate::cli::{Keep, Ring, Terms};
 use crate::error::Error;
 use crate::keys::{self, Handle};
 use crate::output::remark;
@@ -37,11 +37,22 @@ pub(crate) enum Home {
 impl<'a> Plan<'a> {
     /// Checks what was asked for.
     pub(crate) fn of(handle: &'a str, args: &'a Keep, passphrase: bool) -> Result<Plan<'a>, Error> {
+        let with = (args.key.as_deref(), args.uid.as_deref());
+        let passphrase = passphrase || Handle::parse(handle)?.exchange.passphrase;
+        Plan::with(handle, with, &args.terms, passphrase)
+    }
+
+    /// Checks what was asked for, with an API key and a uid.
+    pub(crate) fn with(
+        handle: &'a str,
+        (key, uid): (Option<&'a str>, Option<&'a str>),
+        args: &Terms,
+        passphrase: bool,
+    ) -> Result<Plan<'a>, Error> {
         let handle = Handle::parse(handle)?;
-        let passphrase = passphrase || handle.exchange.passphrase;
         Ok(Plan {
-            key: args.key.as_deref().map(|key| plain("API key", key)).transpose()?,
-            uid: args.uid.as_deref().map(|uid| plain("uid", uid)).transpose()?,
+            key: key.map(|key| plain("API key", key)).transpose()?,
+            uid: uid.map(|uid| plain("uid", uid)).transpose()?,
             passphrase,
             grants: grants(&args.allow)?,
             limits: limits::read(&args.limit, &args.accept_unenforced, handle.exchange)?,
