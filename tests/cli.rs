@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "cli/folder.rs"]
+mod folder;
 #[path = "cli/logs.rs"]
 mod logs;
 #[path = "cli/prompt.rs"]
@@ -14,8 +16,10 @@ mod stage;
 #[path = "common/audit.rs"]
 mod written;
 
+use folder::Folder;
 use serde::Deserialize;
 use stage::{Stage, skip};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::thread;
@@ -62,6 +66,12 @@ struct Case {
     /// Stand in a session keyring that belongs to another user.
     #[serde(default)]
     shared: bool,
+    /// What stands in a folder of its own, `DIR` in arguments and in what is expected.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
+    /// What must stand there afterwards: all files and no other, where any is named.
+    #[serde(default)]
+    left: BTreeMap<String, String>,
     #[serde(default)]
     before: Vec<Step>,
     #[serde(default)]
@@ -79,7 +89,8 @@ struct Case {
 /// One run of `signbox`.
 #[derive(Deserialize)]
 struct Step {
-    /// The arguments, apart by white space; `LOGS` is a state directory with the audit logs of `cli/logs.rs`.
+    /// The arguments, apart by white space; `LOGS` is a state directory with the audit logs of `cli/logs.rs`, `DIR` a folder
+    /// with the case's files.
     args: String,
     /// What stands in a file that is open as descriptor 3.
     secret: Option<String>,
@@ -95,10 +106,11 @@ fn play(case: &Case) -> Result<(), String> {
         skip(&format!("'{}' needs root", case.name));
         return Ok(());
     };
+    let folder = Folder::of(&case.files, stage.user());
     for step in &case.before {
-        succeed(&stage, step)?;
+        succeed(&stage, &folder, step)?;
     }
-    let output = run(&stage, &case.step);
+    let output = run(&stage, &folder, &case.step);
     let mut wrong = String::new();
     if output.code != Some(case.code) {
         wrong += &format!("  exit code {:?}, expected {}\n", output.code, case.code);
@@ -110,23 +122,40 @@ fn play(case: &Case) -> Result<(), String> {
             wrong += &format!("  {what}:\n{}\n  expected:\n{}\n", indented(said), indented(expected));
         }
     }
+    if !case.left.is_empty() {
+        let there = folder.files();
+        let names: Vec<_> = there.keys().chain(case.left.keys()).collect();
+        for name in names {
+            let [said, expected] = [&there, &case.left].map(|all| all.get(name).map_or("", String::as_str));
+            if !fits(&expected.lines().collect::<Vec<_>>(), &said.lines().collect::<Vec<_>>()) {
+                wrong += &format!("  {name}:\n{}\n  expected:\n{}\n", indented(said), indented(expected));
+            }
+        }
+    }
     for step in &case.after {
-        succeed(&stage, step)?;
+        succeed(&stage, &folder, step)?;
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
-fn succeed(stage: &Stage, step: &Step) -> Result<(), String> {
-    let output = run(stage, step);
+fn succeed(stage: &Stage, folder: &Folder, step: &Step) -> Result<(), String> {
+    let output = run(stage, folder, step);
     thread::sleep(Duration::from_secs_f64(step.wait));
     if output.code == Some(0) { Ok(()) } else { Err(format!("  '{}' failed: {}\n", step.args, output.err)) }
 }
 
-fn run(stage: &Stage, step: &Step) -> stage::Output {
+fn run(stage: &Stage, folder: &Folder, step: &Step) -> stage::Output {
     let logs = if step.args.contains("LOGS") { logs::folder() } else { String::new() };
-    let args: Vec<&str> =
-        step.args.split_whitespace().map(|word| if word == "LOGS" { logs.as_str() } else { word }).collect();
-    stage.run(&args, step.secret.as_deref(), step.stdin.as_deref())
+    let args: Vec<String> = step
+        .args
+        .split_whitespace()
+        .map(|word| word.replace("LOGS", &logs).replace("DIR", folder.path()))
+        .collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let said = stage.run(&args, step.secret.as_deref(), step.stdin.as_deref());
+    let hide =
+        |text: String| if folder.path().is_empty() { text } else { text.replace(folder.path(), "DIR") };
+    stage::Output { code: said.code, out: hide(said.out), err: hide(said.err) }
 }
 
 /// Whether lines are as expected, with `...` for any number of them.

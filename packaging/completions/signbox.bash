@@ -19,6 +19,9 @@ _signbox() {
             signbox,add)
                 cmd="signbox__subcmd__add"
                 ;;
+            signbox,adopt)
+                cmd="signbox__subcmd__adopt"
+                ;;
             signbox,audit)
                 cmd="signbox__subcmd__audit"
                 ;;
@@ -57,6 +60,9 @@ _signbox() {
                 ;;
             signbox,run)
                 cmd="signbox__subcmd__run"
+                ;;
+            signbox,scan)
+                cmd="signbox__subcmd__scan"
                 ;;
             signbox,show)
                 cmd="signbox__subcmd__show"
@@ -103,6 +109,9 @@ _signbox() {
             signbox__subcmd__help,add)
                 cmd="signbox__subcmd__help__subcmd__add"
                 ;;
+            signbox__subcmd__help,adopt)
+                cmd="signbox__subcmd__help__subcmd__adopt"
+                ;;
             signbox__subcmd__help,audit)
                 cmd="signbox__subcmd__help__subcmd__audit"
                 ;;
@@ -142,6 +151,9 @@ _signbox() {
             signbox__subcmd__help,run)
                 cmd="signbox__subcmd__help__subcmd__run"
                 ;;
+            signbox__subcmd__help,scan)
+                cmd="signbox__subcmd__help__subcmd__scan"
+                ;;
             signbox__subcmd__help,show)
                 cmd="signbox__subcmd__help__subcmd__show"
                 ;;
@@ -173,7 +185,7 @@ _signbox() {
 
     case "${cmd}" in
         signbox)
-            opts="-h -V --help --version add keygen placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help"
+            opts="-h -V --help --version add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -214,6 +226,56 @@ _signbox() {
                     return 0
                     ;;
                 --accept-unenforced)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keyring)
+                    COMPREPLY=($(compgen -W "session user persistent" -- "${cur}"))
+                    return 0
+                    ;;
+                --users)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --skew)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__adopt)
+            opts="-h --exchange --label --replace --dry-run --yes --allow --limit --timeout --keyring --users --group --skew --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --exchange)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -519,7 +581,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__help)
-            opts="add keygen placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help"
+            opts="add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -533,6 +595,20 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__help__subcmd__add)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__help__subcmd__adopt)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -784,6 +860,20 @@ _signbox() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        signbox__subcmd__help__subcmd__scan)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         signbox__subcmd__help__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -999,6 +1089,20 @@ _signbox() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__scan)
+            opts="-h --json --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

@@ -17,8 +17,9 @@ use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use plan::Home;
+use signbox::record::Record;
 use signbox_exchanges::json::Names;
-use signbox_keyring::{self as keyring, Entry, Key, Keyring, State};
+use signbox_keyring::{self as keyring, Entry, Key, Keyring, Secret, State};
 use signbox_sandbox::{Choice, Memory};
 use source::Source;
 use std::process::ExitCode;
@@ -56,6 +57,44 @@ pub(crate) fn keep(
     }
 }
 
+/// Checks a key as if it were to be stored, and stores nothing. Says whether the key that is there has the same secret, where
+/// there is one.
+pub(crate) fn rehearse(
+    plan: &Plan<'_>,
+    secrets: impl for<'t> FnOnce(&'t mut [u8]) -> Result<Secrets<'t>, Unanswered>,
+    there: Option<Key>,
+) -> Result<bool, Error> {
+    let memory = Memory::map_with_deep_stack(Choice::Auto).map_err(Error::new)?;
+    let mut names = Names::new();
+    let rehearsed = memory.run(|vault| {
+        vault.wiped(|page, deep| {
+            deep.run(|| {
+                let (typed, rest) = page.split_at_mut(TYPED);
+                let (record, scratch) = rest.split_at_mut(rest.len() / 2);
+                let secrets = secrets(typed)?;
+                prepare(plan, &secrets, record, scratch, &mut names)?;
+                there
+                    .map_or(Ok(false), |key| is_the_same(key, &secrets, record, &mut names))
+                    .map_err(Unanswered::from)
+            })
+        })
+    });
+    rehearsed.map_err(|unanswered| match unanswered {
+        Unanswered::Failed(error) => error,
+        Unanswered::Stopped(_) => Error::new("stopped"),
+    })
+}
+
+/// Whether a key holds this secret.
+fn is_the_same(key: Key, secrets: &Secrets<'_>, page: &mut [u8], names: &mut Names) -> Result<bool, Error> {
+    let mut held = Secret::empty(page);
+    held.read(key)?;
+    let Ok(record) = Record::parse(held.expose_mut(), names) else { return Ok(false) };
+    let credentials = record.credentials(held.expose());
+    Ok(credentials.secret == secrets.secret
+        && credentials.passphrase.map(str::as_bytes) == secrets.passphrase)
+}
+
 /// Keeps other processes of the user, and core files, from what is typed; before anything else is done.
 pub(crate) fn shut_memory() -> Result<(), Error> {
     prctl::set_dumpable(false)
@@ -79,16 +118,29 @@ fn store(
     let (typed, rest) = page.split_at_mut(TYPED);
     let (record, scratch) = rest.split_at_mut(rest.len() / 2);
     let secrets = secrets(typed)?;
-    secrets.check(plan.handle.exchange)?;
-    let length = payload::write(plan, &secrets, record)?;
-    let (record, copy) = (&record[..length], &mut scratch[..length]);
-    copy.copy_from_slice(record);
-    payload::check(plan, &secrets, copy, names)?;
+    let length = prepare(plan, &secrets, record, scratch, names)?;
+    let record = &record[..length];
     let stored = match &plan.home {
         Home::Keyring(ring) => keyring::add(*ring, &plan.handle.description, record, scratch),
         Home::Group { gid, .. } => keyring::add_group(&plan.handle.description, record, *gid, scratch),
     };
     Ok(stored.map_err(Error::from)?)
+}
+
+/// Makes the record and checks it as a signer will read it; returns its length.
+fn prepare(
+    plan: &Plan<'_>,
+    secrets: &Secrets<'_>,
+    record: &mut [u8],
+    scratch: &mut [u8],
+    names: &mut Names,
+) -> Result<usize, Error> {
+    secrets.check(plan.handle.exchange)?;
+    let length = payload::write(plan, secrets, record)?;
+    let copy = &mut scratch[..length];
+    copy.copy_from_slice(&record[..length]);
+    payload::check(plan, secrets, copy, names)?;
+    Ok(length)
 }
 
 /// Sets the timeout that was asked for, or the one that replacing has cleared; without it the key does not stay.

@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::{
-    add, audit, check, demo, doctor, exchanges, keygen, list, panic, placeholder, remove, revoke, run, show,
-    sign, timeout, watch,
+    add, adopt, audit, check, demo, doctor, exchanges, keygen, list, panic, placeholder, remove, revoke, run,
+    scan, show, sign, timeout, watch,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use signbox::ledger;
@@ -43,6 +43,8 @@ pub(crate) struct Cli {
 enum Command {
     Add(Add),
     Keygen(Keygen),
+    Adopt(Adopt),
+    Scan(Scan),
     Placeholder(Placeholder),
     List(List),
     Show(Show),
@@ -66,6 +68,8 @@ impl Cli {
         match &self.command {
             Command::Add(args) => add::run(args),
             Command::Keygen(args) => keygen::run(args),
+            Command::Adopt(args) => adopt::run(args),
+            Command::Scan(args) => scan::run(args),
             Command::Placeholder(args) => placeholder::run(args),
             Command::List(args) => list::run(args),
             Command::Show(args) => show::run(args),
@@ -143,6 +147,63 @@ pub(crate) enum KeyType {
     Ed25519,
     /// ECDSA on P-256, also called ES256
     P256,
+}
+
+/// Move the secrets in a bot's file into the kernel keyring
+///
+/// Reads a freqtrade configuration, a connector of hummingbot, a .env file, or the keys of ccxt in JSON. Each secret goes into
+/// the keyring as 'signbox add' would put it there; in the file a placeholder takes its place, and the key's handle stands
+/// beside it. A copy of the file as it was, without secrets, is kept next to it. Asks before it does anything.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  signbox adopt --dry-run user_data/config.json     what would be done
+  signbox adopt user_data/config.json               a freqtrade configuration
+  signbox adopt .env --exchange kraken              API_KEY and API_SECRET, of which nothing says whose they are
+  signbox adopt keys.local.json --label tax --allow read --limit 'hours=08:00-20:00'
+
+The secret lay on the disk, and a key in the keyring is gone at logout or reboot. So make a new API key at the exchange
+afterwards, and delete this one there.")]
+pub(crate) struct Adopt {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// The exchange, where nothing in the file says it
+    #[arg(long, value_name = "ID")]
+    pub(crate) exchange: Option<String>,
+    /// The label of the keys' handles, EXCHANGE/LABEL [default: main]
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) label: Option<String>,
+    /// Put the secret in the place of another one that a key of this name holds
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask; needed where there is no terminal
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) terms: Terms,
+}
+
+/// Find what looks like an exchange's secret in files
+///
+/// Prints a line for each, FILE:LINE and what it is, and never the secret. Goes by the names of variables and members, and by
+/// the shape of values, in files of any kind. Exits with 0 if something was found, with 1 if not, and with 2 if something
+/// could not be read.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  signbox scan .                                    this project
+  signbox scan ~/bots && echo 'there are secrets'
+  signbox scan --json . | jq -r '.[].file' | uniq")]
+pub(crate) struct Scan {
+    /// Files and folders [default: here]
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// One JSON list instead of lines
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Print what can stand where a library wants the secret

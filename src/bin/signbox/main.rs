@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod add;
+mod adopt;
 mod audit;
 mod check;
 mod cli;
@@ -14,6 +15,7 @@ mod demo;
 mod doctor;
 mod error;
 mod exchanges;
+mod files;
 mod hooks;
 mod keygen;
 mod keys;
@@ -27,6 +29,7 @@ mod remove;
 mod request;
 mod revoke;
 mod run;
+mod scan;
 mod show;
 mod sign;
 mod timeout;

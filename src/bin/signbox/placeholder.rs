@@ -39,12 +39,17 @@ pub(crate) fn of(exchange: &Exchange, kind: KeyKind) -> &'static str {
     }
 }
 
-#[allow(dead_code)] // for programs that look into files
 /// Whether a value is a placeholder of signbox, whatever the line ends in it.
 pub(crate) fn is_one(value: &[u8]) -> bool {
     let plain = |byte: &&u8| !byte.is_ascii_whitespace();
     value.starts_with(START)
         || ALL.iter().any(|known| value.iter().filter(plain).eq(known.as_bytes().iter().filter(plain)))
+}
+
+/// Whether a text has one of the private keys in PEM in it, with its line ends or without.
+pub(crate) fn is_in(text: &[u8]) -> bool {
+    let lines = [ED25519_PEM, P256_PEM, RSA_PEM].map(|pem| pem.lines().nth(1).unwrap_or(pem));
+    lines.iter().any(|line| text.windows(line.len()).any(|part| part == line.as_bytes()))
 }
 
 /// The kind that most keys of an exchange are.
@@ -79,7 +84,6 @@ const KINDS: [(KeyKind, &str); 5] = [
 /// bytes. All private keys but RSA's are this text as a number.
 pub(crate) const WORD: &str = "SIGNBOX0PLACEHOLDER0NOT0A0SECRET";
 /// What all of them for HMAC begin with, those of the catalogue too.
-#[allow(dead_code)]
 const START: &[u8] = b"SIGNBOX0PLACEHOLDER0";
 const ED25519_PEM: &str = include_str!("placeholder/ed25519.pem");
 const ED25519_BASE64: &str = "U0lHTkJPWDBQTEFDRUhPTERFUjBOT1QwQTBTRUNSRVQ=";
@@ -91,7 +95,6 @@ const ED25519_BASE58: &str =
 const RSA_PEM: &str = include_str!("placeholder/rsa.pem");
 const P256_PEM: &str = include_str!("placeholder/p256.pem");
 const SECP256K1: &str = "0x5349474e424f5830504c414345484f4c444552304e4f54304130534543524554";
-#[allow(dead_code)]
 const ALL: [&str; 9] = [
     WORD,
     ED25519_PEM,

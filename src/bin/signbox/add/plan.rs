@@ -22,7 +22,7 @@ pub(crate) struct Plan<'a> {
     pub(super) limits: Limits,
     pub(super) skew: Option<Skew>,
     pub(super) timeout: Option<u32>,
-    pub(super) home: Home,
+    pub(crate) home: Home,
 }
 
 /// Where a key is kept.
@@ -68,7 +68,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The key that adding will replace.
-    pub(super) fn there_already(&self) -> Result<Option<Entry>, Error> {
+    pub(crate) fn there_already(&self) -> Result<Option<Entry>, Error> {
         let same = |entry: &Entry| match &self.home {
             Home::Keyring(ring) => keys::keyring_of(entry.place) == Some(*ring),
             Home::Group { gid, .. } => entry.place == Place::Group && entry.gid == *gid,
@@ -143,7 +143,7 @@ impl Home {
     }
 
     /// What ends the key if nothing else does.
-    pub(super) fn end(&self) -> &'static str {
+    pub(crate) fn end(&self) -> &'static str {
         match self {
             Home::Keyring(Keyring::Session | Keyring::Process) => "the end of the session",
             Home::Keyring(Keyring::User) | Home::Group { .. } => "the next reboot",
