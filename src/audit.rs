@@ -22,7 +22,7 @@ pub struct Chain {
 /// A request and what became of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a> {
-    /// `sign` or `check`.
+    /// `sign`, `check` or `login`.
     pub event: &'static str,
     /// The exchange of the key.
     pub exchange: &'a Exchange,
@@ -88,10 +88,14 @@ impl Chain {
 impl Line<'_> {
     fn put_request(&self, out: &mut Vec<u8>, scratch: &mut OrderScratch) {
         let endpoint = self.decision.and_then(|decision| decision.endpoint);
-        let class = endpoint.map_or("unknown", |endpoint| endpoint.class.word());
+        let class = self.decision.map_or("unknown", |decision| decision.class());
         put(out, format_args!(",\"class\":\"{class}\",\"endpoint\":\""));
         match endpoint {
             Some(endpoint) => put_escaped(out, format_args!("{} {}", endpoint.method, endpoint.path)),
+            None if self.event == "login" => {
+                let login = self.decision.and_then(|decision| decision.login);
+                put_escaped(out, format_args!("login {}", login.map_or("?", |login| login.name.text())));
+            }
             None => put_escaped(out, format_args!("{} {}", self.parts.method, cut(self.parts.path))),
         }
         out.push(b'"');

@@ -6,7 +6,8 @@
 mod answer;
 
 pub use answer::{
-    begin, id_of, put, put_error, put_escaped, write_check, write_error, write_signed, write_unsigned,
+    begin, id_of, put, put_error, put_escaped, write_check, write_error, write_login, write_signed,
+    write_unsigned,
 };
 use core::ops::Range;
 use signbox_exchanges::Request;
@@ -84,6 +85,8 @@ pub enum Op {
     Sign,
     /// Say whether a request would be signed, and by which rule.
     Check,
+    /// Sign a login over a WebSocket.
+    Login,
 }
 
 /// A question, as ranges of its line.
@@ -98,6 +101,8 @@ pub struct Question {
     url: Range<usize>,
     body: Option<Range<usize>>,
     reference: Option<Range<usize>>,
+    login: Option<Range<usize>>,
+    fields: Option<Range<usize>>,
 }
 
 /// What reading a line needs; kept by the caller so that it does not allocate.
@@ -167,6 +172,16 @@ impl Question {
         self.reference.clone().map(|reference| &line[reference])
     }
 
+    /// The name of the login.
+    pub fn login<'a>(&self, line: &'a str) -> Option<&'a str> {
+        self.login.clone().map(|login| &line[login])
+    }
+
+    /// The fields of the login, a JSON object.
+    pub fn fields<'a>(&self, line: &'a str) -> &'a str {
+        self.fields.clone().map_or("{}", |fields| &line[fields])
+    }
+
     /// The request, with its headers in `room`.
     pub fn request<'a>(
         &self,
@@ -198,6 +213,8 @@ struct Fields {
     url: Option<Text>,
     body: Option<Text>,
     reference: Option<Text>,
+    login: Option<Text>,
+    fields: Option<Range<usize>>,
     problem: Option<&'static str>,
 }
 
@@ -230,7 +247,13 @@ impl Fields {
             (b"reference", Value::String(reference)) => self.reference = Some(reference),
             (b"reference", _) => self.wrong("'reference' is not a string"),
             (b"request", _) => self.wrong("'request' is not an object"),
-            _ => self.wrong("the line has an unknown field; known are v, id, op, key, request and reference"),
+            (b"login", Value::String(login)) => self.login = Some(login),
+            (b"login", _) => self.wrong("'login' is not a string"),
+            (b"fields", Value::Nested(fields)) if line[fields.start] == b'{' => self.fields = Some(fields),
+            (b"fields", _) => self.wrong("'fields' is not an object"),
+            _ => self.wrong(
+                "the line has an unknown field; known are v, id, op, key, request, reference, login and fields",
+            ),
         }
         Ok(())
     }
@@ -292,25 +315,48 @@ impl Fields {
                 b"hello" => Op::Hello,
                 b"sign" => Op::Sign,
                 b"check" => Op::Check,
-                _ => return Err(missing("unknown 'op'; known are hello, sign and check")),
+                b"login" => Op::Login,
+                _ => return Err(missing("unknown 'op'; known are hello, sign, check and login")),
             },
             None => return Err(missing("missing field 'op'")),
         };
         let none = || Text { span: 0..0, escaped: false };
+        if op != Op::Login && (self.login.is_some() || self.fields.is_some()) {
+            return Err(missing("'login' and 'fields' are for the op login"));
+        }
+        let other = self.request || self.reference.is_some();
         if op == Op::Hello {
-            if self.key.is_some() || self.request || self.reference.is_some() {
+            if self.key.is_some() || other {
                 return Err(missing("'hello' takes neither key nor request nor reference"));
             }
             let (key, method, url) = (none(), none(), none());
-            return Ok(Taken { op, id, key, method, url, body: None, reference: None });
+            return Ok(Taken {
+                op,
+                id,
+                key,
+                method,
+                url,
+                body: None,
+                reference: None,
+                login: None,
+                fields: None,
+            });
         }
         let key = self.key.ok_or(missing("missing field 'key'"))?;
+        if op == Op::Login {
+            if other {
+                return Err(missing("'login' takes neither request nor reference"));
+            }
+            let (method, url, login, fields) = (none(), none(), self.login, self.fields);
+            return Ok(Taken { op, id, key, method, url, body: None, reference: None, login, fields });
+        }
         if !self.request {
             return Err(missing("missing field 'request'"));
         }
         let method = self.method.ok_or(missing("missing field 'request.method'"))?;
         let url = self.url.ok_or(missing("missing field 'request.url'"))?;
-        Ok(Taken { op, id, key, method, url, body: self.body, reference: self.reference })
+        let (body, reference) = (self.body, self.reference);
+        Ok(Taken { op, id, key, method, url, body, reference, login: None, fields: None })
     }
 }
 
@@ -323,6 +369,8 @@ struct Taken {
     url: Text,
     body: Option<Text>,
     reference: Option<Text>,
+    login: Option<Text>,
+    fields: Option<Range<usize>>,
 }
 
 fn unescape(
@@ -349,6 +397,8 @@ fn unescape(
         url: plain(taken.url),
         body: taken.body.map(&mut plain),
         reference: taken.reference.map(&mut plain),
+        login: taken.login.map(&mut plain),
+        fields: taken.fields,
     };
     for span in escaped {
         let read = plain(Text { span: span.clone(), escaped: true });
@@ -427,6 +477,12 @@ mod tests {
             (r#"{"v":1,"id":7,"op":"sign","key":"a/b","request":{"url":"/"}}"#, true, Code::BadRequest),
             (r#"{"v":1,"id":7,"op":"sign","key":"a/b","request":{"method":"GET"}}"#, true, Code::BadRequest),
             (r#"{"v":1,"id":7,"op":"sign","key":"a/b","request":[]}"#, true, Code::BadRequest),
+            (r#"{"v":1,"id":7,"op":"login"}"#, true, Code::BadRequest),
+            (r#"{"v":1,"id":7,"op":"login","key":"a/b","login":1}"#, true, Code::BadRequest),
+            (r#"{"v":1,"id":7,"op":"login","key":"a/b","fields":[]}"#, true, Code::BadRequest),
+            (r#"{"v":1,"id":7,"op":"login","key":"a/b","fields":{"a":1,"a":2}}"#, false, Code::BadRequest),
+            (r#"{"v":1,"id":7,"op":"login","key":"a/b","reference":"1"}"#, true, Code::BadRequest),
+            (r#"{"v":1,"id":7,"op":"hello","fields":{}}"#, true, Code::BadRequest),
             (
                 r#"{"v":1,"id":7,"op":"sign","key":"a/b","request":{"method":"GET","url":"/","x":1}}"#,
                 true,

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 mod folder;
 mod held;
 mod keys;
+mod login;
 mod seal;
 mod state;
 mod unique;
@@ -370,6 +371,7 @@ impl Signer {
                 protocol::write_error(out, id, unreadable.code, format_args!("{}", unreadable.text));
             }
             Ok(question) if question.op == Op::Hello => self.hello(&question, place, held),
+            Ok(question) if question.op == Op::Login => self.login(&question, place, held),
             // Few requests have many headers, and room for them takes much of the stack.
             Ok(question) if scratch.headers() <= 8 => self.sign_or_check::<8>(&question, place, held),
             Ok(question) => self.sign_or_check::<MOST_HEADERS>(&question, place, held),
@@ -483,23 +485,9 @@ impl Signer {
             }
             Err(wrong) => wrong,
         };
-        let (code, rule) = match wrong {
-            signbox_exchanges::Error::Request(_) | signbox_exchanges::Error::Field(..) => {
-                (Code::BadRequest, "bad-request")
-            }
-            signbox_exchanges::Error::Stale(_) => (Code::Stale, "stale"),
-            signbox_exchanges::Error::Secret(_) => (Code::Unavailable, "bad-secret"),
-        };
+        let (code, rule) = refusal_of(&wrong);
         page.log(&Line { rule, ..told });
-        match wrong {
-            signbox_exchanges::Error::Stale(_) => {
-                refuse(code, format_args!("{wrong}; leave it out, and the signer sets it"))
-            }
-            signbox_exchanges::Error::Secret(_) => {
-                refuse(code, format_args!("{wrong} ({}); add '{handle}' again", exchange.name))
-            }
-            _ => refuse(code, format_args!("{wrong}")),
-        }
+        refuse_to_sign(&mut refuse, code, &wrong, exchange, handle);
     }
 
     fn hello(&mut self, question: &Question, place: Range<usize>, held: &mut Held<'_>) {
@@ -558,6 +546,36 @@ impl Signer {
             }
         }
         out.extend_from_slice(b"]}}\n");
+    }
+}
+
+/// The code of an answer to what could not be signed, and what the audit log calls it.
+fn refusal_of(wrong: &signbox_exchanges::Error) -> (Code, &'static str) {
+    match wrong {
+        signbox_exchanges::Error::Request(_) | signbox_exchanges::Error::Field(..) => {
+            (Code::BadRequest, "bad-request")
+        }
+        signbox_exchanges::Error::Stale(_) => (Code::Stale, "stale"),
+        signbox_exchanges::Error::Secret(_) => (Code::Unavailable, "bad-secret"),
+    }
+}
+
+/// Says why something could not be signed, and what to do.
+fn refuse_to_sign(
+    refuse: &mut dyn FnMut(Code, std::fmt::Arguments<'_>),
+    code: Code,
+    wrong: &signbox_exchanges::Error,
+    exchange: &Exchange,
+    handle: &str,
+) {
+    match wrong {
+        signbox_exchanges::Error::Stale(_) => {
+            refuse(code, format_args!("{wrong}; leave it out, and the signer sets it"))
+        }
+        signbox_exchanges::Error::Secret(_) => {
+            refuse(code, format_args!("{wrong} ({}); add '{handle}' again", exchange.name))
+        }
+        _ => refuse(code, format_args!("{wrong}")),
     }
 }
 

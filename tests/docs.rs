@@ -12,8 +12,8 @@ use serde_json::Value;
 use signbox::policy::{Bound, Broken, Facts, File, Grants, Limit, Rule, Work, decide};
 use signbox::protocol::Code;
 use signbox_exchanges::{
-    Algorithm, Class, Clock, Credentials, Digest, Exchange, Keyed, Parts, Request, Scratch, Signed, Skew,
-    Token, exchange,
+    Algorithm, Class, Clock, Credentials, Digest, Exchange, Keyed, Parts, Place, Request, Scratch, Signed,
+    Skew, Token, exchange,
 };
 use signer::{put, skip, stage};
 use std::collections::BTreeSet;
@@ -157,6 +157,33 @@ fn the_specification_lists_every_rule_and_no_other() {
     known.extend(words(Broken::ALL.map(Broken::name)));
     known.insert("user-not-named".to_owned()); // decided by the record, before there is a request to look at
     assert_eq!(tags(between(&page, ".Ss Policy", ".Ss")), known);
+}
+
+#[test]
+fn the_specification_lists_every_login_and_no_other() {
+    let page = page("signbox-protocol.7");
+    let section = between(&page, ".Ss login", ".Ss");
+    let list = section.rsplit_once(".Bl -tag -width coinbaseexchange\n").unwrap().1;
+    let known = || signable().filter(|exchange| !exchange.logins.is_empty());
+    assert_eq!(tags(list), words(known().map(|exchange| exchange.id.text())));
+    for (exchange, text) in known().zip(list.split(".It Li ").skip(1)) {
+        let told = text.lines().filter_map(|line| line.strip_prefix(".Li ")?.strip_suffix(" :"));
+        assert_eq!(
+            words(told),
+            words(exchange.logins.iter().map(|login| login.name.text())),
+            "{}",
+            exchange.id
+        );
+        let places = exchange.logins.iter().flat_map(|login| login.scheme.iter()).flat_map(|scheme| {
+            let one =
+                [scheme.key, scheme.passphrase.map(|(place, _)| place), scheme.time.map(|time| time.place)];
+            one.into_iter().flatten().chain(scheme.signature.iter().copied())
+        });
+        for name in places.filter_map(Place::name) {
+            let said = |line: &str| line.split(' ').nth(1) == Some(name.text());
+            assert!(text.lines().any(said), "{}: {name}", exchange.id);
+        }
+    }
 }
 
 #[test]
@@ -361,7 +388,8 @@ fn the_limits_that_the_page_names_are_those_of_the_catalogue() {
     };
     holds(&section("Digits beside the expiry"), &words(signable().filter(beside).map(|e| e.id.text())));
     for scheme in signable().flat_map(|exchange| exchange.schemes.iter()) {
-        assert!(scheme.passphrase.is_none_or(|(name, signed)| !signed || &*name == "KC-API-PASSPHRASE"));
+        let header = |place: Place| place.name().is_some_and(|name| &*name == "KC-API-PASSPHRASE");
+        assert!(scheme.passphrase.is_none_or(|(place, signed)| !signed || header(place)));
     }
 }
 

@@ -38,6 +38,21 @@ pub(crate) struct SchemeFile {
     encode: bool,
     #[serde(default, rename = "scheme")]
     pub(crate) schemes: Vec<SchemeEntry>,
+    #[serde(default, rename = "login")]
+    logins: Vec<LoginEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LoginEntry {
+    name: String,
+    rest: Option<String>,
+    path: Option<String>,
+    #[serde(default)]
+    fits: Vec<String>,
+    #[serde(default)]
+    takes: BTreeMap<String, Vec<String>>,
+    scheme: Option<SchemeEntry>,
 }
 
 #[derive(Deserialize)]
@@ -248,6 +263,12 @@ impl SchemeFile {
                 (carrier, carrier_body) = (entry.carrier.as_deref(), entry.carrier_body);
             }
         }
+        let logins: Result<Vec<String>, String> = self
+            .logins
+            .iter()
+            .map(|login| login.code(tables, &kinds).map_err(|why| format!("{}: {why}", login.name)))
+            .collect();
+        let logins = tables.list("LOGINS", logins?);
         let secret = match self.secret.as_deref() {
             Some("utf8") | None => "Utf8",
             Some("base64") => "Base64",
@@ -266,7 +287,7 @@ impl SchemeFile {
         Ok(format!(
             "aliases: {}, name: {}, hosts: {}, keys_page: {}, support: {}, historical: {}, unsignable: {}, passphrase: {}, uid: {}, \
              secret: SecretEncoding::{secret}, placeholder: {}, public: {public}, any_type: {}, logs_in: {}, bodies: {bodies}, binds: {}, encode: {}, carrier: {}, \
-             carrier_body: {carrier_body}, kinds: {}, schemes: {}",
+             carrier_body: {carrier_body}, kinds: {}, schemes: {}, logins: {logins}",
             tables.names(self.aliases.iter().map(String::as_str)),
             tables.name(&self.name),
             tables.names(self.hosts.iter().map(String::as_str)),
@@ -336,9 +357,10 @@ impl SchemeEntry {
         let signature = tables.list("PLACES", signature?);
         let passphrase = match self.passphrase.as_deref().map(|at| at.split_once(':')) {
             None => "None".into(),
-            Some(Some(("header", name))) => format!("Some(({}, false))", tables.name(name)),
-            Some(Some(("signed", name))) => format!("Some(({}, true))", tables.name(name)),
-            Some(_) => return Err("passphrase: header:NAME or signed:NAME".into()),
+            Some(Some(("header", name))) => format!("Some((Place::Header({}), false))", tables.name(name)),
+            Some(Some(("body", name))) => format!("Some((Place::Body({}), false))", tables.name(name)),
+            Some(Some(("signed", name))) => format!("Some((Place::Header({}), true))", tables.name(name)),
+            Some(_) => return Err("passphrase: header:NAME, body:NAME or signed:NAME".into()),
         };
         let time = match &self.time {
             None => "None".into(),
@@ -450,6 +472,31 @@ impl SchemeEntry {
         ))
     }
 
+    /// Of a login everything is a member of the object.
+    fn check_login(&self) -> Result<(), String> {
+        let when = &self.when;
+        if when.conditional() || !when.methods.is_empty() || !when.path.is_empty() {
+            return Err("when: a login knows only the kind of key".into());
+        }
+        let SignatureEntry::Placed(signature) = &self.signature else {
+            return Err("signature: not placed".into());
+        };
+        let one = [&self.key, &self.uid, &self.passphrase].into_iter().flatten();
+        let more = self.time.iter().map(|time| &time.at).chain(self.nonce.iter().map(|nonce| &nonce.at));
+        let fields = self.must.keys().chain(self.defaults.keys());
+        let mut all = one.chain(more).chain(fields).chain(signature.values().flat_map(PlacesEntry::all));
+        if let Some(odd) = all.find(|at| !at.starts_with("body:")) {
+            return Err(format!("'{odd}' is no member of the object"));
+        }
+        if self.time.as_ref().is_none_or(|time| time.rising) {
+            return Err("time: a login has one, and none that must rise".into());
+        }
+        if !self.headers.is_empty() || self.carrier.is_some() {
+            return Err("a login has no headers".into());
+        }
+        Ok(())
+    }
+
     fn algorithm(&self) -> Result<String, String> {
         let digest = match self.digest.as_deref() {
             Some("md5") => "Digest::Md5",
@@ -481,6 +528,38 @@ impl SchemeEntry {
             fields.push(format!("Field {{ place: {}, value: {value} }}", place(tables, at)?));
         }
         Ok(tables.list("FIELDS", fields))
+    }
+}
+
+impl LoginEntry {
+    fn code(&self, tables: &mut Tables, kinds: &BTreeSet<String>) -> Result<String, String> {
+        if self.rest.is_some() == self.scheme.is_some() {
+            return Err("a login is a scheme or names the request that it is".into());
+        }
+        let mut schemes = Vec::new();
+        if let Some(scheme) = &self.scheme {
+            scheme.check_login()?;
+            let kind = format!("KeyKind::{}", kind(scheme.when.key.as_deref())?);
+            if !kinds.contains(&kind) {
+                return Err("no request is signed with a key of this kind".into());
+            }
+            let own = ["time".to_owned()];
+            schemes.push(scheme.code(tables, &own, "Bodies { form: false, json: true }", false)?);
+        }
+        let mut takes = Vec::new();
+        for (name, values) in &self.takes {
+            let values = tables.names(values.iter().map(String::as_str));
+            takes.push(format!("Take {{ name: {}, values: {values} }}", tables.name(name)));
+        }
+        Ok(format!(
+            "Login {{ name: {}, scheme: {}, takes: {}, rest: {}, path: {}, fits: {} }}",
+            tables.name(&self.name),
+            tables.list("SCHEMES", schemes),
+            tables.list("TAKES", takes),
+            tables.option(self.rest.as_deref()),
+            tables.option(self.path.as_deref()),
+            tables.names(self.fits.iter().map(String::as_str)),
+        ))
     }
 }
 

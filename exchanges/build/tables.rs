@@ -18,7 +18,7 @@ struct Table {
 }
 
 /// The array of each kind, and what stands in it. The order is the order of the generated file.
-const TABLES: [(&str, &str); 19] = [
+const TABLES: [(&str, &str); 21] = [
     ("EXCHANGES", "Exchange"),
     ("NAMES", "Name"),
     ("SCHEMES", "Scheme"),
@@ -36,6 +36,8 @@ const TABLES: [(&str, &str); 19] = [
     ("ORDER_FIELDS", "OrderField"),
     ("CONDITIONS", "Condition"),
     ("FIXED", "Fixed"),
+    ("LOGINS", "Login"),
+    ("TAKES", "Take"),
     ("INDEXES", "u16"),
     ("ENDS", "u8"),
 ];

@@ -2,6 +2,7 @@
 //! from `exchanges/catalog/` by `build.rs`.
 
 use crate::asymmetric::KeyKind;
+use crate::login::{Login, Take};
 use crate::order::*;
 use crate::scheme::*;
 use core::fmt;
@@ -56,6 +57,8 @@ pub struct Exchange {
     pub kinds: Of<KeyKind>,
     /// Tried in order; the first whose condition holds signs the request.
     pub schemes: Of<Scheme>,
+    /// The ways to log in over a WebSocket.
+    pub logins: Of<Login>,
     /// Sorted by the hash of the path, path and method, those with a condition first.
     pub endpoints: Of<Endpoint>,
     /// The endpoints whose path has a placeholder.
@@ -182,7 +185,7 @@ macro_rules! tabled {
 
 tabled!(Name: NAMES, Scheme: SCHEMES, Token: TOKENS, Place: PLACES, Field: FIELDS, Endpoint: ENDPOINTS,
     Shape: SHAPES, ShapeName: SHAPE_NAMES, Node: NODES, KeyKind: KINDS, OrderEntry: ORDERS, OrderField: ORDER_FIELDS,
-    Condition: CONDITIONS, Fixed: FIXED, Word: WORDS);
+    Condition: CONDITIONS, Fixed: FIXED, Word: WORDS, Login: LOGINS, Take: TAKES);
 
 /// A text of the catalogue, as its place in the one text of all.
 ///

@@ -23,6 +23,7 @@ mod decimal;
 mod edit;
 mod endpoints;
 pub mod json;
+mod login;
 mod mac;
 mod message;
 mod order;
@@ -44,6 +45,7 @@ pub use catalogue::{
 };
 pub use decimal::Decimal;
 pub use endpoints::{Elsewhere, Fit};
+pub use login::{Login, Take};
 pub use mac::Keyed;
 pub use order::{
     Condition, Does, Fixed, Order, OrderEntry, OrderField, OrderKind, OrderPlace, OrderScratch, Says, Side,

@@ -127,8 +127,8 @@ pub struct Scheme {
     pub key: Option<Place>,
     /// Where the account number goes.
     pub uid: Option<Place>,
-    /// The header with the passphrase, and whether it is signed.
-    pub passphrase: Option<(Name, bool)>,
+    /// Where the passphrase goes, and whether it is signed: then into a header.
+    pub passphrase: Option<(Place, bool)>,
     /// The time or nonce.
     pub time: Option<Time>,
     /// A second value that is new for each request.

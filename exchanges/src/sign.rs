@@ -44,8 +44,21 @@ impl Exchange {
         clock: &Clock,
         out: &mut Signed,
     ) -> Result<(), Error> {
-        let kind = self.kind(credentials);
-        let scheme = self.scheme(parts, kind)?;
+        let scheme = self.scheme(parts, self.kind(credentials))?;
+        self.sign_by(scheme, parts, credentials, keyed, clock, out)
+    }
+
+    /// The same, by a scheme that was chosen.
+    pub(crate) fn sign_by(
+        &self,
+        scheme: &'static Scheme,
+        parts: &Parts<'_>,
+        credentials: &Credentials<'_>,
+        keyed: &mut Keyed,
+        clock: &Clock,
+        out: &mut Signed,
+    ) -> Result<(), Error> {
+        let kind = scheme.kind;
         let mut work = Work { exchange: self, scheme, parts, credentials, out };
         let old = work.copy()?;
         work.place_credentials()?;
@@ -175,11 +188,16 @@ impl<'a> Work<'_, 'a> {
                 _ => {}
             }
         }
-        if let Some((name, false)) = scheme.passphrase {
-            if self.credentials.passphrase.is_none() && self.parts.header(&name).is_none() {
+        match (scheme.passphrase, self.credentials.passphrase) {
+            (Some((Place::Header(name), false)), None) if self.parts.header(&name).is_none() => {
                 return Err(Error::Field(name, NO_PASSPHRASE));
             }
-            self.out.headers.put(name, HeaderValue::Passphrase);
+            (Some((Place::Header(name), false)), _) => self.out.headers.put(name, HeaderValue::Passphrase),
+            (Some((place, false)), Some(passphrase)) => self.put(&place, passphrase, true, true)?,
+            (Some((place, false)), None) => {
+                return Err(place.name().map_or(TOO_LONG, |name| Error::Field(name, NO_PASSPHRASE)));
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -303,7 +321,7 @@ impl<'a> Work<'_, 'a> {
 
     /// A passphrase that travels only as its own HMAC.
     fn sign_passphrase(&mut self, by: &Signing<'_>, keyed: &mut Keyed) -> Result<(), Error> {
-        let Some((name, true)) = self.scheme.passphrase else { return Ok(()) };
+        let Some((Place::Header(name), true)) = self.scheme.passphrase else { return Ok(()) };
         let passphrase = self.credentials.passphrase.ok_or(Error::Field(name, NO_PASSPHRASE))?;
         self.out.signature.clear();
         keyed.sign(by, passphrase.as_bytes(), crate::scheme::Encoding::Base64, &mut self.out.signature)?;

@@ -213,6 +213,33 @@ pub(super) fn breach(
     Ok(found.or_else(elsewhere).or_else(|| asked.rates()))
 }
 
+/// The first limit that a login breaks: when and how often it may be, and whether there are limits that it would pass by.
+#[inline(never)]
+pub(super) fn breach_of_login(
+    exchange: &Exchange,
+    parts: &Parts<'_>,
+    bounds: &[Bound],
+    facts: &Facts<'_>,
+    work: &mut Work,
+) -> Option<Broken> {
+    work.pending.clear();
+    let asked = Asked { exchange, parts, endpoint: None, bounds, facts, said: &work.said };
+    let passed_by = || {
+        bounds.iter().find_map(|bound| {
+            let limits = &bound.limits;
+            let about_requests =
+                |limit: &Limit| limit.does().is_some() || matches!(limit, Limit::RateOf(_) | Limit::Hosts);
+            let limit = limits.there().filter(about_requests).find(|limit| !limits.accepts(*limit))?;
+            asked.breach(
+                bound,
+                Broken::NotEnforceable,
+                format_args!("'{limit}' is limited, and nobody is asked for what comes over a connection after its login"),
+            )
+        })
+    };
+    asked.when().or_else(passed_by).or_else(|| asked.rates())
+}
+
 /// The classes that have limits of their own, so that a signature must not be good for them by the way: one bit for each.
 pub(super) fn limited(bounds: &[Bound], endpoint: Option<&Endpoint>) -> u8 {
     let own = endpoint.map_or(0, |endpoint| 1 << endpoint.class as u8);
@@ -271,14 +298,11 @@ impl Asked<'_> {
     }
 
     fn where_and_when(&self) -> Option<Broken> {
-        let now_ns = self.facts.now_ns;
         self.bounds.iter().find_map(|bound| {
             let limits = &bound.limits;
-            if limits.is_canary() {
-                return self.breach(bound, Broken::Canary, format_args!("nobody should use this key"));
-            }
+            let canary = limits.is_canary();
             let host = || self.parts.host(self.exchange);
-            if limits.has(Limit::Hosts) && !limits.lists_host(host()) {
+            if !canary && limits.has(Limit::Hosts) && !limits.lists_host(host()) {
                 let host = host();
                 return self.breach(
                     bound,
@@ -286,20 +310,32 @@ impl Asked<'_> {
                     format_args!("the host {host} is not listed"),
                 );
             }
-            if limits.has(Limit::Until) && now_ns >= limits.until_ns() {
-                return self.breach(bound, Broken::AfterUntil, format_args!("the key's last day is over"));
-            }
-            let outside = !limits.hours().iter().any(|hours| hours.hold(now_ns));
-            // An order can always be taken back.
-            if limits.has(Limit::Hours) && outside && self.class() != Some(Class::Cancel) {
-                return self.breach(
-                    bound,
-                    Broken::OutsideHours,
-                    format_args!("the key is not used at this time"),
-                );
-            }
-            None
+            self.when_of(bound)
         })
+    }
+
+    fn when(&self) -> Option<Broken> {
+        self.bounds.iter().find_map(|bound| self.when_of(bound))
+    }
+
+    fn when_of(&self, bound: &Bound) -> Option<Broken> {
+        let (limits, now_ns) = (&bound.limits, self.facts.now_ns);
+        if limits.is_canary() {
+            return self.breach(bound, Broken::Canary, format_args!("nobody should use this key"));
+        }
+        if limits.has(Limit::Until) && now_ns >= limits.until_ns() {
+            return self.breach(bound, Broken::AfterUntil, format_args!("the key's last day is over"));
+        }
+        let outside = !limits.hours().iter().any(|hours| hours.hold(now_ns));
+        // An order can always be taken back.
+        if limits.has(Limit::Hours) && outside && self.class() != Some(Class::Cancel) {
+            return self.breach(
+                bound,
+                Broken::OutsideHours,
+                format_args!("the key is not used at this time"),
+            );
+        }
+        None
     }
 
     /// Whether what is limited is what is signed.

@@ -15,7 +15,7 @@ use core::fmt;
 pub use counts::Count;
 pub use file::{File, PLACE};
 pub use limits::{Limit, Limits, MOST_WORDS, Mistake};
-use signbox_exchanges::{Binds, Class, Endpoint, Exchange, Fit, Parts};
+use signbox_exchanges::{Binds, Class, Endpoint, Exchange, Fit, Login, Parts};
 
 /// What a key may be used for; fixed in its record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +89,8 @@ impl fmt::Display for Grants {
 pub struct Decision {
     /// The endpoint in the catalogue, if it is there.
     pub endpoint: Option<&'static Endpoint>,
+    /// The login, if it is none of a request.
+    pub login: Option<&'static Login>,
     /// The rule that decided.
     pub rule: Rule,
 }
@@ -104,6 +106,10 @@ pub enum Rule {
     UnknownEndpoint,
     /// The endpoint's class is not granted.
     ClassNotGranted(Class),
+    /// It is a login, and `login` is not granted.
+    LoginNotGranted,
+    /// The signature would be good for a login, which is not granted or would pass the key's limits by.
+    FitsLogin,
     /// At another endpoint, whose class is not granted, the same signature would be good: it does not cover
     /// the path, or nothing says where the path ends.
     FitsUngranted(Fit),
@@ -120,8 +126,8 @@ impl Rule {
             Rule::Granted => "granted",
             Rule::UnknownGranted => "unknown-granted",
             Rule::UnknownEndpoint => "unknown-endpoint",
-            Rule::ClassNotGranted(_) => "class-not-granted",
-            Rule::FitsUngranted(_) => "fits-ungranted",
+            Rule::ClassNotGranted(_) | Rule::LoginNotGranted => "class-not-granted",
+            Rule::FitsUngranted(_) | Rule::FitsLogin => "fits-ungranted",
             Rule::UnknownParameter => "unknown-parameter",
             Rule::Limited(broken) => broken.name(),
         }
@@ -139,8 +145,11 @@ impl Rule {
 }
 
 impl Decision {
-    /// The class of the request, or `unknown`.
+    /// The class of the request, or `login`, or `unknown`.
     pub fn class(&self) -> &'static str {
+        if self.login.is_some() {
+            return "login";
+        }
         self.endpoint.map_or("unknown", |endpoint| endpoint.class.word())
     }
 
@@ -172,7 +181,23 @@ impl fmt::Display for Explained<'_> {
         let Explained { decision, key, exchange, parts, work } = self;
         // A path can be as long as a line; an error should not be.
         let (method, path) = (parts.method, parts.path.get(..120).unwrap_or(parts.path));
+        if let Some(login) = decision.login {
+            match decision.rule {
+                Rule::Limited(_) => write!(f, "the limits of '{key}' refuse a login: {}", work.said())?,
+                Rule::Granted => write!(f, "the login '{}' may be signed", login.name)?,
+                _ => write!(
+                    f,
+                    "'login' is not granted to '{key}', and a login gives a connection all that the API key may do"
+                )?,
+            }
+            return write!(f, " (rule {})", decision.rule.name());
+        }
         match decision.rule {
+            Rule::LoginNotGranted | Rule::FitsLogin => write!(
+                f,
+                "the signature of this request would be good for a login of '{key}', and that is not granted, or would pass its \
+                 limits by"
+            )?,
             Rule::Granted | Rule::UnknownGranted => write!(f, "{method} {path} may be signed")?,
             Rule::UnknownEndpoint => write!(
                 f,
@@ -248,6 +273,7 @@ pub fn decide(
     )?;
     let rule = match elsewhere.dangerous {
         _ if !granted.permits() => granted,
+        _ if signed && exchange.fits_login(parts) && !may_log_in(grants, bounds) => Rule::FitsLogin,
         Some(fit) => Rule::FitsUngranted(fit),
         // Without limits, who may withdraw at all may withdraw whatever else a parameter says.
         None if bounds.iter().all(|bound| bound.limits.is_empty()) => granted,
@@ -255,7 +281,34 @@ pub fn decide(
         None => bounds::breach(exchange, parts, endpoint, elsewhere.limited, bounds, facts, work)?
             .map_or(granted, Rule::Limited),
     };
-    Ok(Decision { endpoint, rule })
+    Ok(Decision { endpoint, login: None, rule })
+}
+
+/// Decides whether a key may sign a login. `parts` has its fields as a body.
+///
+/// What comes over the connection afterwards nobody asks for: so a limit on what requests say or on how many there are of a
+/// class cannot be held, and refuses a login, unless its owner has accepted that.
+pub fn decide_login(
+    exchange: &Exchange,
+    login: &'static Login,
+    parts: &Parts<'_>,
+    grants: Grants,
+    bounds: &[Bound],
+    facts: &Facts<'_>,
+    work: &mut Work,
+) -> Decision {
+    let rule = match narrowed(grants, bounds).holds("login") {
+        false => Rule::LoginNotGranted,
+        true => {
+            bounds::breach_of_login(exchange, parts, bounds, facts, work).map_or(Rule::Granted, Rule::Limited)
+        }
+    };
+    Decision { endpoint: None, login: Some(login), rule }
+}
+
+/// Whether a login could be had for the asking.
+fn may_log_in(grants: Grants, bounds: &[Bound]) -> bool {
+    grants.holds("login") && bounds.iter().all(|bound| bound.limits.is_empty())
 }
 
 /// What is left of grants.
@@ -336,6 +389,61 @@ mod tests {
         // As a login over WebSocket it would place orders without another signature.
         let url = "/api/v3/account?apiKey=AK&timestamp=1700000000000";
         assert_eq!(rule("binance", "read", "GET", url, None), Ok("fits-ungranted"));
+    }
+
+    /// The rule that decides on Bybit's login.
+    fn login_rule(grants: &str, limits: &[(&str, &str)]) -> (&'static str, String) {
+        let (exchange, mut scratch) = (exchange("bybit").unwrap(), Scratch::default());
+        let request = Request { method: "GET", url: "/", headers: &[], body: Some("{}") };
+        let parts = Parts::of(exchange, &request, &mut scratch).unwrap();
+        let grants = grants.split_whitespace().fold(Grants::NONE, |grants, word| grants.and(word).unwrap());
+        let mut bound = Bound::default();
+        for (name, text) in limits {
+            bound.limits.set(name, text).unwrap();
+        }
+        let (bounds, mut work) = ([bound], Work::new());
+        let facts = Facts { now_ns: 1_795_348_800_000_000_000, reference: None };
+        let decision =
+            decide_login(exchange, &exchange.logins[0], &parts, grants, &bounds, &facts, &mut work);
+        assert_eq!((decision.class(), decision.endpoint.is_none()), ("login", true));
+        (decision.rule.name(), decision.explained("k", exchange, &parts, &work).to_string())
+    }
+
+    #[test]
+    fn a_login_needs_its_own_grant_and_no_other() {
+        assert_eq!(login_rule("login", &[]).0, "granted");
+        let (rule, text) = login_rule("read trade cancel transfer withdraw admin unknown raw", &[]);
+        assert_eq!(rule, "class-not-granted");
+        assert!(text.starts_with("'login' is not granted to 'k'"), "{text}");
+        assert_eq!(login_rule("login", &[("allow", "read trade")]).0, "class-not-granted");
+    }
+
+    #[test]
+    fn a_login_is_refused_where_it_would_pass_a_limit_by() {
+        for limit in [
+            ("symbols", "BTCUSDT"),
+            ("quantity", "1"),
+            ("notional-day", "100"),
+            ("band", "2%"),
+            ("rate-trade", "1/s"),
+            ("withdraw-to", "BTC/bitcoin:bc1q"),
+            ("hosts", "api.bybit.com"),
+        ] {
+            assert_eq!(login_rule("login trade", &[limit]).0, "not-enforceable", "{limit:?}");
+            let accepted = [limit, ("accept-unenforced", limit.0)];
+            assert_eq!(login_rule("login trade", &accepted).0, "granted", "{limit:?}");
+        }
+        assert_eq!(login_rule("login", &[("until", "2026-01-01")]).0, "after-until");
+        assert_eq!(login_rule("login", &[("until", "2027-01-01"), ("rate", "1/s")]).0, "granted");
+    }
+
+    #[test]
+    fn a_request_that_would_be_a_login_needs_the_grant_for_one() {
+        let url = "/api/v3/account?apiKey=K&timestamp=1";
+        assert_eq!(rule("binance", USUAL, "GET", url, None), Ok("fits-ungranted"));
+        assert_eq!(rule("binance", "read login", "GET", url, None), Ok("granted"));
+        assert_eq!(rule("bitmex", "unknown", "GET", "/realtime", None), Ok("fits-ungranted"));
+        assert_eq!(rule("bitmex", "unknown login", "GET", "/realtime", None), Ok("unknown-granted"));
     }
 
     #[test]

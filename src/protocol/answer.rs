@@ -117,6 +117,14 @@ pub fn write_unsigned(
     write_body(out, had_body.then_some(parts.sent.unwrap_or("")));
 }
 
+/// Writes the fields of a login, signed.
+pub fn write_login(out: &mut Vec<u8>, id: &[u8], signed: &Signed) {
+    begin(out, Some(id));
+    out.extend_from_slice(b",\"login\":");
+    out.extend_from_slice(signed.body.as_bytes());
+    out.extend_from_slice(b"}\n");
+}
+
 /// Writes what was decided on a request.
 pub fn write_check(out: &mut Vec<u8>, id: &[u8], decision: &Decision, explained: &Explained<'_>) {
     begin(out, Some(id));

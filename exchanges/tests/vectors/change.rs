@@ -30,7 +30,7 @@ pub(crate) fn bare(exchange: &Exchange, vector: &Vector, signed: &Http) -> Optio
 
 /// Every place that a scheme writes to, but for the values that it only suggests.
 pub(crate) fn places(scheme: &Scheme) -> impl Iterator<Item = Place> {
-    let passphrase = scheme.passphrase.map(|(name, _)| Place::Header(name));
+    let passphrase = scheme.passphrase.map(|(place, _)| place);
     let fields = scheme.headers.iter().chain(scheme.must.iter()).map(|field| field.place);
     let values =
         [scheme.key, scheme.uid, scheme.time.map(|time| time.place), scheme.nonce.map(|nonce| nonce.place)];

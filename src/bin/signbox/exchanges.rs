@@ -118,6 +118,9 @@ fn detail(exchange: &Exchange) -> String {
         );
         line("", "is not told apart from a read");
     }
+    for (at, login) in logins(exchange).iter().enumerate() {
+        line(if at == 0 { "logins" } else { "" }, login);
+    }
     if !exchange.signs_nothing() && exchange.shapeless().next().is_some() {
         let _ = writeln!(
             text,
@@ -152,6 +155,21 @@ pub(crate) fn keys_page(exchange: &Exchange) -> String {
         Some(home) => format!("log in at {home}, API management"),
         None => "log in there, API management".to_owned(),
     }
+}
+
+/// The names of the logins, each once, and the request that one is.
+fn logins(exchange: &Exchange) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for login in exchange.logins.iter() {
+        let name = match login.rest {
+            Some(rest) => format!("{}: sign {rest}", login.name),
+            None => login.name.to_string(),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// Where a signature covers something else than at most endpoints.
@@ -198,6 +216,7 @@ fn in_brief(exchange: &Exchange) -> Value {
         "name": exchange.name.text(),
         "aliases": exchange.aliases.texts(),
         "hosts": exchange.hosts.texts(),
+        "logins": logins(exchange),
         "keys_page": exchange.keys_page.map(Name::text),
         "support": exchange.support.map(Name::text),
         "historical": exchange.historical.map(Name::text),

@@ -262,12 +262,13 @@ fn uid(user: &str) -> Result<u32, Error> {
 }
 
 /// What a grant lets happen that a bot seldom needs.
-const DANGERS: [(&str, &str); 5] = [
+const DANGERS: [(&str, &str); 6] = [
     ("transfer", "move funds between your accounts"),
     ("withdraw", "send your funds away"),
     ("admin", "change keys, sub-accounts, loans and settings"),
     ("unknown", "use what the catalogue does not list, withdrawals perhaps among it"),
     ("raw", "have any bytes signed, withdrawals too"),
+    ("login", "open connections over which the exchange takes all that the API key may do"),
 ];
 
 const LONGEST_KEY: usize = 1024;
