@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 struct Line {
     key: Option<String>,
     request: Option<Http>,
+    login: Option<String>,
+    fields: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 #[derive(Deserialize)]
@@ -28,8 +30,14 @@ fuzz_target!(|data: &[u8]| {
     if ours.op == Op::Hello {
         return;
     }
-    let mut room = [("", ""); MOST_HEADERS];
     let line = signbox::protocol::text(&line);
+    if ours.op == Op::Login {
+        assert_eq!((Some(ours.key(line)), ours.login(line)), (theirs.key.as_deref(), theirs.login.as_deref()));
+        let fields = serde_json::from_str::<serde_json::Value>(ours.fields(line)).expect("an object");
+        assert_eq!(fields.as_object(), Some(&theirs.fields.unwrap_or_default()));
+        return;
+    }
+    let mut room = [("", ""); MOST_HEADERS];
     let request = ours.request(line, &scratch, &mut room);
     let http = theirs.request.expect("a request");
     assert_eq!(Some(ours.key(line)), theirs.key.as_deref());
