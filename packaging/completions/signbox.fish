@@ -78,6 +78,7 @@ complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l skew -d 'How 
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l exchange -d 'The exchange, where nothing in the file says it' -r
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l label -d 'The label of the keys\' handles, EXCHANGE/LABEL [default: main]' -r
+complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l password-fd -d 'Read hummingbot\'s password from this descriptor instead of the terminal' -r
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l allow -d 'What the key may be used for: read, trade, cancel, transfer, withdraw, admin, unknown, raw, login' -r
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l limit -d 'A limit on what is signed, see signbox-policy(5): \'symbols=BTCUSDT\', \'notional=1000\'; may be given more than once' -r
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l timeout -d 'Forget the key after this long: 90s, 30m, 8h, 7d' -r

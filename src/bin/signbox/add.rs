@@ -6,7 +6,7 @@ mod plan;
 mod source;
 
 pub(crate) use plan::Plan;
-pub(crate) use source::Secrets;
+pub(crate) use source::{Secrets, descriptor};
 
 use crate::cli::Add;
 use crate::error::Error;
@@ -83,6 +83,12 @@ pub(crate) fn rehearse(
         Unanswered::Failed(error) => error,
         Unanswered::Stopped(_) => Error::new("stopped"),
     })
+}
+
+/// Runs `work` on a stack in locked memory, with room there that is wiped afterwards.
+pub(crate) fn in_locked_memory<R>(work: impl FnOnce(&mut [u8]) -> R) -> Result<R, Error> {
+    let memory = Memory::map_with_deep_stack(Choice::Auto).map_err(Error::new)?;
+    Ok(memory.run(|vault| vault.wiped(|page, deep| deep.run(|| work(page)))))
 }
 
 /// Whether a key holds this secret.

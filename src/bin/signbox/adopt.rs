@@ -4,6 +4,7 @@
 //! secrets, then the keys go into the kernel, and only when all are there the new file takes the place of the old one, in
 //! one step. So a secret stands in the file or in the kernel, or for a while in both.
 
+mod hummingbot;
 mod original;
 mod rewrite;
 
@@ -14,6 +15,8 @@ use crate::files::{Account, Accounts, Field, Format, accounts, is_no_secret};
 use crate::output::{print, remark};
 use crate::placeholder;
 use crate::prompt::Unanswered;
+use hummingbot::Password;
+pub(crate) use hummingbot::is_encrypted;
 use original::Original;
 use signbox_exchanges::{Credentials, KeyKind};
 use signbox_keyring::State;
@@ -31,7 +34,9 @@ pub(crate) fn run(args: &Adopt) -> Result<ExitCode, Error> {
         )
     })?;
     let fields = format.fields(text).map_err(|odd| original.error_at(odd.line, odd.why))?;
-    refuse_what_hummingbot_encrypted(&original, &fields)?;
+    let encrypted = fields.iter().any(|field| is_encrypted(&text[field.value.clone()]));
+    let password = encrypted.then(|| Password::get(args.password_fd)).transpose()?;
+    let file = File { text, fields: &fields, password: password.as_ref() };
     let named = args.exchange.as_deref();
     if let Some(id) = named.filter(|id| signbox_exchanges::exchange(id).is_none()) {
         return Err(Error::new(format_args!(
@@ -39,7 +44,7 @@ pub(crate) fn run(args: &Adopt) -> Result<ExitCode, Error> {
         )));
     }
     let accounts = accounts(text, &fields, named);
-    let takings = takings(args, &original, &fields, &accounts)?;
+    let takings = takings(args, &original, &file, &accounts)?;
     if takings.is_empty() {
         remark(&format!("{}: no secret of an exchange, so there is nothing to do", args.file.display()));
         return Ok(ExitCode::SUCCESS);
@@ -48,10 +53,10 @@ pub(crate) fn run(args: &Adopt) -> Result<ExitCode, Error> {
         takings.iter().map(|taking| taking.plan(args)).collect::<Result<_, Error>>()?;
     let mut placed = Vec::new();
     for (taking, plan) in takings.iter().zip(&plans) {
-        let kind = taking.check(args, &original, &fields, plan)?;
+        let kind = taking.check(args, &original, &file, plan)?;
         placed.push((taking, placeholder::of(plan.handle.exchange, kind)));
     }
-    let new = rewrite::with_placeholders(format, text, &fields, &placed)
+    let new = rewrite::with_placeholders(format, &file, &placed)
         .map_err(|odd| original.error_at(odd.line, odd.why))?;
     let plan_in_words = in_words(args, &original, &fields, &takings, &plans);
     if args.dry_run {
@@ -67,7 +72,7 @@ pub(crate) fn run(args: &Adopt) -> Result<ExitCode, Error> {
     for (taking, plan) in takings.iter().zip(&plans) {
         plan.warn();
         plan.warn_of_the_missing();
-        let code = add::keep(plan, |typed| taking.read(text, &fields, typed))?;
+        let code = add::keep(plan, |typed| taking.read(&file, typed))?;
         if code != ExitCode::SUCCESS {
             return Ok(code);
         }
@@ -80,6 +85,51 @@ pub(crate) fn run(args: &Adopt) -> Result<ExitCode, Error> {
     ));
     advise(&original, &takings, &plans);
     Ok(ExitCode::SUCCESS)
+}
+
+/// A file that was read.
+pub(crate) struct File<'a> {
+    text: &'a [u8],
+    fields: &'a [Field],
+    /// What values are encrypted with.
+    password: Option<&'a Password>,
+}
+
+impl File<'_> {
+    fn raw(&self, at: usize) -> &[u8] {
+        &self.text[self.fields[at].value.clone()]
+    }
+
+    /// Reads a value into locked memory.
+    fn read<'t>(&self, at: usize, room: &'t mut [u8]) -> Result<&'t [u8], Error> {
+        let (field, raw) = (&self.fields[at], self.raw(at));
+        let length = match self.password.filter(|_| is_encrypted(raw)) {
+            Some(password) => password.decrypt(raw, room),
+            None => field.read(self.text, room),
+        };
+        let length = length.map_err(|why| Error::new(format_args!("line {}: {why}", field.line)))?;
+        let value = &room[..length];
+        // A private key may have been read from a file, with its last line end.
+        Ok(if value.starts_with(b"-----BEGIN") { value.trim_ascii_end() } else { value })
+    }
+
+    /// A value that is no secret.
+    fn text(&self, at: usize) -> Result<String, Error> {
+        if !is_encrypted(self.raw(at)) {
+            return self.fields[at].text(self.text);
+        }
+        let read =
+            add::in_locked_memory(|room| Ok(String::from_utf8_lossy(self.read(at, room)?).into_owned()));
+        read?
+    }
+
+    /// Whether a value is nothing, a hint or a placeholder, encrypted or not.
+    fn is_no_secret(&self, at: usize) -> Result<bool, Error> {
+        if !is_encrypted(self.raw(at)) {
+            return Ok(is_no_secret(self.raw(at)));
+        }
+        add::in_locked_memory(|room| Ok(is_no_secret(self.read(at, room)?)))?
+    }
 }
 
 /// An account that is to be moved.
@@ -98,15 +148,10 @@ impl Taking<'_> {
     }
 
     /// Reads secret and passphrase into `typed`.
-    fn read<'t>(
-        &self,
-        text: &[u8],
-        fields: &[Field],
-        typed: &'t mut [u8],
-    ) -> Result<Secrets<'t>, Unanswered> {
+    fn read<'t>(&self, file: &File<'_>, typed: &'t mut [u8]) -> Result<Secrets<'t>, Unanswered> {
         let (first, second) = typed.split_at_mut(typed.len() / 2);
-        let secret = read_one(text, &fields[self.account.secret], first)?;
-        let passphrase = self.passphrase.map(|at| read_one(text, &fields[at], second)).transpose()?;
+        let secret = file.read(self.account.secret, first)?;
+        let passphrase = self.passphrase.map(|at| file.read(at, second)).transpose()?;
         Ok(Secrets { secret, passphrase, key: None })
     }
 
@@ -115,7 +160,7 @@ impl Taking<'_> {
         &self,
         args: &Adopt,
         original: &Original,
-        fields: &[Field],
+        file: &File<'_>,
         plan: &Plan<'_>,
     ) -> Result<KeyKind, Error> {
         let exchange = plan.handle.exchange;
@@ -124,7 +169,7 @@ impl Taking<'_> {
         let same = add::rehearse(
             plan,
             |typed| {
-                let secrets = self.read(original.text(), fields, typed)?;
+                let secrets = self.read(file, typed)?;
                 let credentials =
                     Credentials { key: None, secret: secrets.secret, passphrase: None, uid: None };
                 kind = exchange.kind(&credentials);
@@ -132,7 +177,7 @@ impl Taking<'_> {
             },
             there.as_ref().map(|entry| entry.key),
         );
-        let line = fields[self.account.secret].line;
+        let line = file.fields[self.account.secret].line;
         match same {
             Ok(true) => Ok(kind),
             Ok(false) if there.is_none() => Ok(kind),
@@ -151,22 +196,14 @@ impl Taking<'_> {
     }
 }
 
-fn read_one<'t>(text: &[u8], field: &Field, room: &'t mut [u8]) -> Result<&'t [u8], Error> {
-    let length = field.read(text, room);
-    let length = length.map_err(|why| Error::new(format_args!("line {}: {why}", field.line)))?;
-    let value = &room[..length];
-    // A private key may have been read from a file, with its last line end.
-    Ok(if value.starts_with(b"-----BEGIN") { value.trim_ascii_end() } else { value })
-}
-
 /// The accounts with the handles that they get.
 fn takings<'a>(
     args: &Adopt,
     original: &Original,
-    fields: &[Field],
+    file: &File<'_>,
     accounts: &'a Accounts,
 ) -> Result<Vec<Taking<'a>>, Error> {
-    let text = original.text();
+    let fields = file.fields;
     if let Some(at) = accounts.unknown.first() {
         return Err(original.error_at(
             fields[*at].line,
@@ -175,9 +212,12 @@ fn takings<'a>(
     }
     let mut takings: Vec<Taking<'_>> = Vec::new();
     for account in &accounts.found {
+        if file.is_no_secret(account.secret)? {
+            continue; // encrypted before
+        }
         let line = fields[account.secret].line;
         let several = accounts.found.iter().filter(|other| other.exchange == account.exchange).count() > 1;
-        let before = account.handle.map(|at| fields[at].text(text)).transpose()?;
+        let before = account.handle.map(|at| file.text(at)).transpose()?;
         let own = before.as_deref().and_then(|handle| handle.split_once('/'));
         let own =
             own.filter(|(exchange, _)| *exchange == account.exchange).map(|(_, label)| label.to_owned());
@@ -199,7 +239,7 @@ fn takings<'a>(
         }
         let exchange = signbox_exchanges::exchange(&account.exchange);
         let wants = exchange.is_some_and(|exchange| exchange.passphrase);
-        let set = |at: &usize| !is_no_secret(&text[fields[*at].value.clone()]);
+        let set = |at: &usize| !is_no_secret(file.raw(*at));
         let passphrase = account.passphrase.filter(set).filter(|_| wants);
         if wants && passphrase.is_none() {
             return Err(original.error_at(
@@ -207,28 +247,11 @@ fn takings<'a>(
                 &format!("a key of {} has a passphrase, and there is none beside it", account.exchange),
             ));
         }
-        let text_of = |at: Option<usize>| at.filter(set).map(|at| fields[at].text(text)).transpose();
+        let text_of = |at: Option<usize>| at.filter(set).map(|at| file.text(at)).transpose();
         let (key, uid) = (text_of(account.key)?, text_of(account.uid)?);
         takings.push(Taking { account, handle, key, uid, passphrase });
     }
     Ok(takings)
-}
-
-/// A value of hummingbot is the hexadecimal text of a JSON object with what its password has encrypted.
-fn refuse_what_hummingbot_encrypted(original: &Original, fields: &[Field]) -> Result<(), Error> {
-    let encrypted = |field: &&Field| is_hummingbots(&original.text()[field.value.clone()]);
-    let Some(field) = fields.iter().find(encrypted) else { return Ok(()) };
-    Err(original.error_at(
-        field.line,
-        "hummingbot has encrypted this with its password, which signbox does not ask for; give the secret to 'signbox add', and \
-         then in hummingbot 'connect' the exchange anew, with what 'signbox placeholder' prints for a secret",
-    ))
-}
-
-/// Whether a value is what hummingbot's password has encrypted.
-pub(crate) fn is_hummingbots(value: &[u8]) -> bool {
-    const OBJECT: &[u8] = b"7b2263727970746f22"; // {"crypto"
-    value.get(..OBJECT.len()).is_some_and(|start| start.eq_ignore_ascii_case(OBJECT))
 }
 
 /// What is going to be done.

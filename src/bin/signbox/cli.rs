@@ -151,7 +151,7 @@ pub(crate) enum KeyType {
 
 /// Move the secrets in a bot's file into the kernel keyring
 ///
-/// Reads a freqtrade configuration, a connector of hummingbot, a .env file, or the keys of ccxt in JSON. Each secret goes into
+/// Reads a freqtrade configuration, a connector of hummingbot (asks for its password), a .env file, or the keys of ccxt in JSON. Each secret goes into
 /// the keyring as 'signbox add' would put it there; in the file a placeholder takes its place, and the key's handle stands
 /// beside it. A copy of the file as it was, without secrets, is kept next to it. Asks before it does anything.
 #[derive(Debug, Args)]
@@ -159,6 +159,7 @@ pub(crate) enum KeyType {
 Examples:
   signbox adopt --dry-run user_data/config.json     what would be done
   signbox adopt user_data/config.json               a freqtrade configuration
+  signbox adopt conf/connectors/binance.yml         of hummingbot; asks for its password
   signbox adopt .env --exchange kraken              API_KEY and API_SECRET, of which nothing says whose they are
   signbox adopt keys.local.json --label tax --allow read --limit 'hours=08:00-20:00'
 
@@ -176,6 +177,9 @@ pub(crate) struct Adopt {
     /// Put the secret in the place of another one that a key of this name holds
     #[arg(long)]
     pub(crate) replace: bool,
+    /// Read hummingbot's password from this descriptor instead of the terminal
+    #[arg(long, value_name = "FD")]
+    pub(crate) password_fd: Option<i32>,
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,

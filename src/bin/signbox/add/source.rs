@@ -96,7 +96,7 @@ fn text(what: &str, bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// Takes a descriptor of this process, and remarks on what it leaves behind.
-fn descriptor(number: i32) -> Result<File, Error> {
+pub(crate) fn descriptor(number: i32) -> Result<File, Error> {
     let file = match number {
         0 => File::from(io::stdin().as_fd().try_clone_to_owned()?),
         _ => open_anew(number)?,

@@ -1,6 +1,7 @@
 //! The file anew: placeholders where secrets stood, handles beside them, and every other byte as it was.
 
-use super::Taking;
+use super::{File, Taking, is_encrypted};
+use crate::add;
 use crate::files::{Field, Format, Odd, Writing, is_no_secret, words};
 use crate::placeholder::WORD;
 use std::ops::Range;
@@ -8,18 +9,27 @@ use std::ops::Range;
 /// The text with each account's placeholder and handle.
 pub(super) fn with_placeholders(
     format: Format,
-    text: &[u8],
-    fields: &[Field],
+    file: &File<'_>,
     placed: &[(&Taking<'_>, &str)],
 ) -> Result<Vec<u8>, Odd> {
+    let File { text, fields, password } = *file;
     let mut edits = Vec::new();
     for (taking, placeholder) in placed {
         let secret = &fields[taking.account.secret];
         let mut replace = |field: &Field, value: &str| {
+            let odd = |why| Odd { line: field.line, why };
             let why = "is not a string, and so nothing can be put in its place";
-            edits.push(written(format, field, value).ok_or(Odd { line: field.line, why })?);
-            // Once more elsewhere, such as in a comment.
             let raw = &text[field.value.clone()];
+            // What was encrypted is encrypted again, or hummingbot could not read it.
+            let hidden = match password.filter(|_| is_encrypted(raw)) {
+                None => value.to_owned(),
+                Some(password) => {
+                    let hidden = add::in_locked_memory(|_| password.encrypt(raw, value));
+                    hidden.map_err(|_| odd("there is no locked memory"))?.map_err(odd)?
+                }
+            };
+            edits.push(written(format, field, &hidden).ok_or(odd(why))?);
+            // Once more elsewhere, such as in a comment.
             if raw.len() >= 8 {
                 let again = text.windows(raw.len()).enumerate().filter(|(_, window)| *window == raw);
                 let again = again.map(|(at, _)| at).filter(|at| *at != field.value.start);
@@ -48,7 +58,7 @@ pub(super) fn with_placeholders(
         at = place.end;
     }
     new.extend_from_slice(&text[at..]);
-    check(format, &new, fields, placed)?;
+    check(format, &new, file, placed)?;
     Ok(new)
 }
 
@@ -138,7 +148,8 @@ fn beside(name: &str) -> String {
 }
 
 /// Reads the new text as the old one was read: the same fields, and no secret where there was one.
-fn check(format: Format, new: &[u8], fields: &[Field], placed: &[(&Taking<'_>, &str)]) -> Result<(), Odd> {
+fn check(format: Format, new: &[u8], file: &File<'_>, placed: &[(&Taking<'_>, &str)]) -> Result<(), Odd> {
+    let fields = file.fields;
     let again = format.fields(new)?;
     for (taking, _) in placed {
         for at in [Some(taking.account.secret), taking.passphrase].into_iter().flatten() {
@@ -148,7 +159,8 @@ fn check(format: Format, new: &[u8], fields: &[Field], placed: &[(&Taking<'_>, &
                     && field.inside.len() == old.inside.len()
                     && (field.inside == old.inside || format == Format::Yaml)
             });
-            if !same.is_some_and(|field| is_no_secret(&new[field.value.clone()])) {
+            let other = |raw: &[u8]| is_no_secret(raw) || is_encrypted(raw) && raw != file.raw(at);
+            if !same.is_some_and(|field| other(&new[field.value.clone()])) {
                 return Err(Odd { line: old.line, why: "cannot be rewritten here" });
             }
         }

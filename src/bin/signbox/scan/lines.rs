@@ -1,6 +1,6 @@
 //! The lines of a file: names with values, and values that are of the shape of a secret whatever they are called.
 
-use crate::adopt::is_hummingbots;
+use crate::adopt::is_encrypted;
 use crate::files::{Role, exchange_called, exchange_in, is_no_secret, role, words};
 use crate::placeholder;
 
@@ -49,7 +49,7 @@ pub(super) fn look(text: &[u8]) -> Vec<Found> {
             named.push(value);
             let told = words(name);
             let role = role(&told);
-            if is_hummingbots(value) {
+            if is_encrypted(value) {
                 add(Kind::Encrypted, exchange_in(&told), Some(name.to_owned()));
                 continue;
             }
