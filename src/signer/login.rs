@@ -12,7 +12,7 @@ use std::ops::Range;
 impl Signer {
     #[inline(never)]
     pub(super) fn login(&mut self, question: &Question, place: Range<usize>, held: &mut Held<'_>) {
-        let Signer { slots, bounds, work, input, out, parts, signed, names, desk, .. } = self;
+        let Signer { slots, bounds, spare, work, input, out, parts, signed, names, desk, .. } = self;
         let line = protocol::text(&input[place]);
         let id = line[question.id.clone()].as_bytes();
         let handle = question.key(line);
@@ -31,7 +31,7 @@ impl Signer {
             Ok(parts) => parts,
             Err(wrong) => return refuse(Code::BadRequest, format_args!("{wrong}")),
         };
-        if let Err(trouble) = held.record(at, slot, self.uid, names, bounds) {
+        if let Err(trouble) = held.record(at, slot, self.uid, names, bounds, spare) {
             return refuse(trouble.code(), format_args!("{trouble}"));
         }
         let Some((_, record)) = &held.of else { unreachable!("read above") };
