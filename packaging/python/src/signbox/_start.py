@@ -1,0 +1,79 @@
+"""Where a signer comes from: a program that is started here, or the one that `signbox run` has left for this program."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ._lines import Lines
+from .errors import SignerMissing
+
+VARIABLE = "SIGNBOX_FDS"
+INSTALLED = "/usr/libexec/signbox/signbox-signer"
+
+
+class Started(NamedTuple):
+    """A signer, and its process if it is our child."""
+
+    lines: Lines
+    process: subprocess.Popen[bytes] | None
+
+
+def spawn(handle: str, program: str | None, arguments: Sequence[str], one_socket: bool) -> Started:
+    """Starts signbox-signer for a key."""
+    path = program or shutil.which("signbox-signer") or INSTALLED
+    said, errors = os.pipe()
+    if one_socket:
+        ours, theirs = (end.detach() for end in socket.socketpair())
+        answers = questions = ours
+        their_ends = [theirs, theirs]
+    else:
+        stdin, questions = os.pipe()
+        answers, stdout = os.pipe()
+        their_ends = [stdin, stdout]
+    try:
+        # A session of its own: Ctrl-C is for the bot, which may want to cancel its orders then. No preexec_fn: it would
+        # make this a real fork of a large process.
+        process = subprocess.Popen(
+            [path, *arguments, handle], stdin=their_ends[0], stdout=their_ends[1], stderr=errors, start_new_session=True
+        )
+    except OSError as error:
+        for fd in {said, answers, questions}:
+            os.close(fd)
+        raise SignerMissing(
+            f"cannot start {path}: {error.strerror}; install signbox, put signbox-signer on the PATH, or name it with "
+            "'program'"
+        ) from None
+    finally:
+        for fd in {errors, *their_ends}:
+            os.close(fd)
+    return Started(Lines(answers, questions, said), process)
+
+
+def inherit() -> Started | None:
+    """Takes the signer that `signbox run` started for this program; None if it was not started that way."""
+    text = os.environ.pop(VARIABLE, None)
+    if text is None:
+        return None
+    try:
+        answers, questions = map(int, text.split(","))
+        for fd in (answers, questions):
+            os.set_inheritable(fd, False)
+    except (ValueError, OSError):
+        raise SignerMissing(
+            f"{VARIABLE} names no open descriptors: start this program with 'signbox run', without a program between "
+            "that closes them"
+        ) from None
+    try:
+        # A lock that forks do not inherit: where several processes were made from one that never asked, one has it.
+        fcntl.lockf(questions, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise SignerMissing(
+            "another process already uses the signer of this 'signbox run': one bot to a signer, start another"
+        ) from None
+    return Started(Lines(answers, questions), None)
