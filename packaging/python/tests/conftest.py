@@ -23,6 +23,8 @@ sys.path.insert(0, str(PACKAGE / "tests"))
 
 import keyring  # noqa: E402  of tests/ccxt
 
+from signbox.signer import SIGNERS  # noqa: E402
+
 PROGRAMS = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release"
 os.environ["PATH"] = f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}"
 
@@ -46,6 +48,8 @@ def key() -> Iterator[Callable[..., str]]:
         return handle
 
     yield put
+    for signer in SIGNERS.values():
+        signer.close()
     for one in kept:
         with suppress(OSError):  # a test may have revoked it
             one.__exit__(None, None, None)

@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from ._json import decode, encode
-from ._lines import Lines
+from ._lines import Lines, NotAsked
 from ._start import Started
 from .errors import (
     Closed,
@@ -59,10 +59,7 @@ class Connection:
         if not self._lock.acquire(False):
             self._queue(deadline)
         try:
-            end = monotonic() + deadline
-            number = self._last + 1
-            self._send(encode(number, op, key, request, reference), range(number, number + 1), end)
-            return self._answer(number, end)
+            return self._exchange(op, key, request, reference, deadline, deadline)
         finally:
             self._lock.release()
 
@@ -73,9 +70,15 @@ class Connection:
         try:
             for at in range(0, len(requests), BATCH):
                 end, batch = monotonic() + deadline, requests[at : at + BATCH]
+                lines = self._lines or self._begin_again(deadline)
                 numbers = range(self._last + 1, self._last + 1 + len(batch))
-                lines = [encode(number, op, key, asked, reference) for number, asked in zip(numbers, batch)]
-                self._send(b"".join(lines), numbers, end)
+                data = b"".join([encode(number, op, key, asked, reference) for number, asked in zip(numbers, batch)])
+                self._last = numbers[-1]
+                self._awaited.extend(numbers)
+                try:
+                    lines.send(data, end)
+                except SignerDied:
+                    raise self._died() from None
                 answers += [self._answer(number, end) for number in numbers]
         finally:
             self._lock.release()
@@ -85,18 +88,17 @@ class Connection:
         """Asks one question; returns its answer if that comes at once, else a function that waits for it."""
         if self._awaited or not self._lock.acquire(False):
             return lambda: self.ask(op, key, request, reference, deadline)
-        end = monotonic() + deadline
         try:
-            number = self._last + 1
-            lines = self._send(encode(number, op, key, request, reference), range(number, number + 1), end)
-            if lines.ready(PATIENCE):
-                answer = self._answer(number, end)
-                self._lock.release()
-                return answer
+            answer = self._exchange(op, key, request, reference, PATIENCE, deadline)
+        except DeadlinePassed:
+            # The lock stays taken: answers come in the order of the questions.
+            number, end = self._last, monotonic() + deadline
+            return lambda: self._finish(number, end)
         except BaseException:
             self._lock.release()
             raise
-        return lambda: self._finish(number, end)
+        self._lock.release()
+        return answer
 
     def gone(self) -> bool:
         """Whether it was closed, or belongs to a parent."""
@@ -147,47 +149,51 @@ class Connection:
         if not self._lock.acquire(timeout=deadline):
             raise DeadlinePassed("the signer is still busy with what other threads have asked; nothing was asked")
 
-    def _send(self, data: bytes, numbers: range, end: float) -> Lines:
-        """Sends questions of these numbers, for which answers are awaited from now on."""
-        lines = self._lines
-        if lines is None:
-            lines = self._begin_again(end - monotonic())
-        self._last = numbers[-1]
-        self._awaited.extend(numbers)
+    def _exchange(self, op: str, key: str, request: Any, reference: str, patience: float, deadline: float) -> Any:
+        """Asks a question that is awaited from now on, and returns its answer if that comes within `patience`."""
+        lines = self._lines or self._begin_again(deadline)
+        number = self._last + 1
+        question = encode(number, op, key, request, reference)
+        self._last = number
+        self._awaited.append(number)
         try:
-            lines.send(data, end)
-        except SignerDied:  # while nobody asked it for anything
+            line = lines.exchange(question, patience)
+        except NotAsked:
             self._died()
-            lines = self._begin_again(end - monotonic())
-            self._awaited.extend(numbers)
-            lines.send(data, end)
-        return lines
+            line = self._begin_again(deadline, number).exchange(question, patience)
+        except SignerDied:
+            raise self._died() from None
+        answer = self._take(line, number)
+        return self._answer(number, monotonic() + patience) if answer is None else answer
 
     def _answer(self, number: int, end: float) -> Any:
         """Returns the answer to a question, and throws those away that nobody waits for any more."""
-        lines = self._lines
-        if lines is None:
-            raise self._why
-        while True:
+        answer = None
+        while answer is None:
             try:
-                line = lines.line(end)
-                answer = decode(line)
-                first = self._awaited.popleft()
-                version, told = answer["v"], answer["id"]
+                if self._lines is None:
+                    raise self._why
+                line = self._lines.line(end)
             except SignerDied:
                 raise self._died() from None
-            except (ValueError, TypeError, KeyError):
-                raise self._stop(WrongVersion(STRANGE)) from None
-            if lines.heard:
-                LOG.warning("%s", lines.said().rstrip())
-            if version != 1:
-                raise self._stop(
-                    WrongVersion(f"the signer speaks version {version!r} of the protocol, not 1; {UPDATE}")
-                )
-            if told != first and told is not None:  # without an id: it could not read the line
-                raise self._stop(WrongAnswer(f"the signer has answered question {told!r} in place of {first}; {NEW}"))
-            if first == number:
-                return answer
+            answer = self._take(line, number)
+        return answer
+
+    def _take(self, line: bytes, number: int) -> Any:
+        """Returns what stands in a line if that answers this question, None if it answers one before it."""
+        try:
+            answer = decode(line)
+            first = self._awaited.popleft()
+            version, told = answer["v"], answer["id"]
+        except (ValueError, TypeError, KeyError, IndexError):
+            raise self._stop(WrongVersion(STRANGE)) from None
+        if version != 1:
+            raise self._stop(WrongVersion(f"the signer speaks version {version!r} of the protocol, not 1; {UPDATE}"))
+        if told != first and told is not None:  # without an id: it could not read the line
+            raise self._stop(WrongAnswer(f"the signer has answered question {told!r} in place of {first}; {NEW}"))
+        if self._lines is not None and self._lines.heard:
+            LOG.warning("%s", self._lines.said().rstrip())
+        return answer if first == number else None
 
     def _finish(self, number: int, end: float) -> Any:
         try:
@@ -211,13 +217,14 @@ class Connection:
         self._lines, self._why = None, why
         return why
 
-    def _begin_again(self, deadline: float) -> Lines:
-        """Starts a signer in place of one that has ended, if nothing is lost by it."""
+    def _begin_again(self, deadline: float, number: int | None = None) -> Lines:
+        """Starts a signer in place of one that has ended, if nothing is lost by it; what is asked next may have a number."""
         why = self._why
         not_again = self._not_again() if isinstance(why, SignerDied) else ""
         if not_again is not None:
             raise type(why)(f"{why}{not_again}")
-        self._begin(max(deadline, 0.0))
+        self._begin(deadline)
+        self._awaited.extend([] if number is None else [number])
         self.restarts += 1
         LOG.warning("%s; started another", str(why).partition(";")[0])
         assert self._lines is not None

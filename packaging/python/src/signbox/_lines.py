@@ -1,13 +1,13 @@
 """Lines to a signer and back, each with a deadline. Knows descriptors, and nothing of what a line says.
 
-The quick way is one write, one poll and one read, of bytes that need no copying. What makes it matter: with a second
-thread at work, a call that lets go of the interpreter's lock gets it back some milliseconds later. So with more than one
-thread these calls keep the lock, for a moment that no other thread notices, and only a signer that is slow is waited for
-without it.
+The usual exchange is one write, one poll and one read. With a second thread at work, a call that lets go of the
+interpreter's lock gets it back only some milliseconds later. So with more than one thread the three keep it, for a
+moment that no other thread notices, and only a signer that is slow is waited for without it.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
 import select
 import threading
@@ -33,8 +33,14 @@ else:
     HELD.read.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t)
     HELD.poll.argtypes = (ctypes.c_void_p, ctypes.c_ulong, ctypes.c_int)
 
+# How many threads there are besides the first; that of the threading module takes a lock, and five times as long.
+others = getattr(_thread, "_count", lambda: threading.active_count() - 1)
 LONGEST_READ = 65_536
 PATIENCE_MS = 2  # how long the interpreter's lock is kept for an answer
+
+
+class NotAsked(SignerDied):
+    """The signer had ended before it was asked."""
 
 
 class Lines:
@@ -51,50 +57,55 @@ class Lines:
         self._poll = select.poll()
         for fd in self._ends - {questions} | {answers}:
             self._poll.register(fd, select.POLLIN)
+        self._usual = [(answers, select.POLLIN)]
         if HELD is not None:
             self._fds = (PollFd * 2)(
-                PollFd(answers, select.POLLIN, 0), PollFd(-1 if errors is None else errors, select.POLLIN, 0)
+                PollFd(answers, select.POLLIN), PollFd(-1 if errors is None else errors, select.POLLIN)
             )
             self._fds_at = ctypes.addressof(self._fds)
             self._buffer = ctypes.create_string_buffer(LONGEST_READ)
             self._buffer_at = ctypes.addressof(self._buffer)
 
+    def exchange(self, question: bytes, deadline: float) -> bytes:
+        """Sends a line and returns the next that comes; raises `DeadlinePassed` after so many seconds."""
+        size, sent, data, end = len(question), 0, b"", monotonic() + deadline
+        if self._unsent or self._unread:
+            pass
+        elif others() and HELD is not None:
+            sent = max(HELD.write(self._out, question, size), 0)
+            if sent == size and HELD.poll(self._fds_at, 2, PATIENCE_MS) == 1 and self._fds[0].revents:
+                count = HELD.read(self._in, self._buffer_at, LONGEST_READ)
+                data = ctypes.string_at(self._buffer, max(count, 0))
+        else:
+            sent = self._write(question)
+            if sent == size and self._poll.poll(deadline * 1000) == self._usual:
+                data = self._read()
+        if data and data.find(b"\n") == len(data) - 1:
+            return data
+        # Something is unusual, and is found out without haste.
+        self._unread += data
+        if sent < size:
+            self.send(question[sent:], end)
+        return self.line(end)
+
     def send(self, data: bytes, end: float) -> None:
         """Writes lines. Reads in the meantime: a signer whose answers nobody reads does not read either."""
-        if not self._unsent:
-            if HELD is not None and threading.active_count() > 1:
-                sent = HELD.write(self._out, data, len(data))
-                if sent == len(data):
-                    return
-                data = data[max(sent, 0) :]
-            sent = self._write(data)
-            if sent == len(data):
-                return
-            data = data[sent:]
         self._unsent += data
-        while self._unsent:
-            self._wait(end, writing=True)
+        while True:
             self._unsent = self._unsent[self._write(self._unsent) :]
+            if not self._unsent:
+                return
+            self._wait(end, writing=True)
 
     def line(self, end: float) -> bytes:
         """Returns the next line; `end` is a time of `monotonic()`, after which `DeadlinePassed` is raised."""
         while True:
-            if self._unread:
-                line, newline, rest = self._unread.partition(b"\n")
-                if newline:
-                    self._unread = rest
-                    return line
-            data = self._quick() if HELD is not None and threading.active_count() > 1 else b""
-            if not data:
-                self._wait(end)
-                data = self._read()
-            if not self._unread and data.find(b"\n") == len(data) - 1 >= 0:
-                return data
-            self._unread += data
-
-    def ready(self, seconds: float) -> bool:
-        """Whether there is something to read, or will be within this time."""
-        return bool(self._unread or self._poll.poll(seconds * 1000))
+            line, newline, rest = self._unread.partition(b"\n")
+            if newline:
+                self._unread = rest
+                return line
+            self._wait(end)
+            self._unread += self._read()
 
     def said(self) -> str:
         """Hands out the whole lines that the signer has written to its standard error since this was last called."""
@@ -107,32 +118,22 @@ class Lines:
         for fd in self._ends:
             os.close(fd)
 
-    def _quick(self) -> bytes:
-        """What comes in a moment, without letting another thread run."""
-        if HELD.poll(self._fds_at, 2, PATIENCE_MS) == 1 and self._fds[0].revents:
-            count = HELD.read(self._in, self._buffer_at, LONGEST_READ)
-            if count > 0:
-                return ctypes.string_at(self._buffer, count)
-        return b""  # the ordinary calls find out why
-
     def _wait(self, end: float, writing: bool = False) -> None:
         """Waits until there is something to read, or room to write."""
         if writing:
             self._poll.register(self._out, select.POLLOUT | (select.POLLIN if self._out == self._in else 0))
         try:
-            left = end - monotonic()
-            found = self._poll.poll(left * 1000) if left > 0 else self._poll.poll(0)
+            found = self._poll.poll(max(end - monotonic(), 0) * 1000)
         finally:
             if writing:
+                self._poll.unregister(self._out)
                 self._poll.register(self._in, select.POLLIN)
-                if self._out != self._in:
-                    self._poll.unregister(self._out)
         if not found:
             raise DeadlinePassed("the signer has not answered in time; its answer is thrown away if it still comes")
-        for fd, _ in found:
-            if fd == self._errors:
-                self._drain()
-        if writing and any(fd == self._in for fd, _ in found):
+        ready = [fd for fd, _ in found]
+        if self._errors in ready:
+            self._drain()
+        if writing and self._in in ready:
             self._unread += self._read()
 
     def _write(self, data: bytes) -> int:
@@ -141,7 +142,7 @@ class Lines:
         except BlockingIOError:
             return 0
         except OSError:
-            raise SignerDied("the signer has ended") from None
+            raise NotAsked("the signer has ended") from None
 
     def _read(self) -> bytes:
         try:

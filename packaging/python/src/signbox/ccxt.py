@@ -1,0 +1,169 @@
+"""ccxt whose requests are signed by signbox: ccxt, ccxt.async_support, and the REST part of ccxt.pro.
+
+    exchange = signbox.ccxt.signed(ccxt.kraken, "kraken/main")()      # a class, to make exchanges from
+    signbox.ccxt.attach(exchange, "kraken/main")                      # or one line for an exchange that is there
+
+ccxt builds each request as ever, and signs it with a placeholder. What was built with a credential goes to the signer, which looks at it,
+drops that signature, and puts the true one in its place. Public requests go their own way. A refusal is a
+`ccxt.PermissionDenied` that bots don't repeat; see the classes below for the rest. WebSocket logins are not signed: ccxt makes
+them outside of sign(), with the placeholder, and the exchange refuses them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+import ccxt
+
+from . import errors
+from .placeholder import is_placeholder, placeholder
+from .signer import Signer, shared
+
+LOG = logging.getLogger("signbox")
+
+
+class Denied(errors.Denied, ccxt.PermissionDenied):
+    """The policy refuses the request, by `rule`."""
+
+
+class KeyGone(errors.KeyGone, ccxt.AuthenticationError):
+    """The key has expired or was revoked."""
+
+
+class RateLimited(errors.RateLimited, ccxt.RateLimitExceeded):
+    """A limit of the key on requests in a time: ccxt's users wait and repeat."""
+
+
+class Stale(errors.Stale, ccxt.InvalidNonce):
+    """The time or nonce that ccxt has put in is not taken: a clock that differs, or two requests in a millisecond."""
+
+
+class BadRequest(errors.BadRequest, ccxt.BadRequest):
+    """What ccxt has built cannot be signed."""
+
+
+class SignerDied(errors.SignerDied, ccxt.OperationFailed):
+    """The signer ended; nothing was sent."""
+
+
+class DeadlinePassed(errors.DeadlinePassed, ccxt.OperationFailed):
+    """The signer did not answer; nothing was sent."""
+
+
+class Unusable(errors.SignboxError, ccxt.BaseError):
+    """There is no signer, and repeating brings none. `__cause__` is the error of signbox."""
+
+
+KINDS = {
+    kind.__bases__[0]: kind for kind in (Denied, KeyGone, RateLimited, Stale, BadRequest, SignerDied, DeadlinePassed)
+}
+
+
+def signed(base: type, key: str | Signer) -> Any:
+    """Returns the class of an exchange whose requests are signed with a key.
+
+    Its exchanges need no credentials: what they are given for a secret is put aside, what is missing is filled with
+    placeholders. Only where the key's record has no API key must it be given.
+    """
+
+    class Signed(base):
+        """An exchange without its secret."""
+
+        apiKey, secret, privateKey = Watched(PUBLIC), Watched(SECRET), Watched(SECRET)
+
+        def __init__(self, config: Any = None) -> None:
+            super().__init__({**(config or {}), **credentials(base, config or {})})
+
+        def sign(self, *args: Any, **options: Any) -> Any:
+            USED.what = 0
+            request = super().sign(*args, **options)
+            if not USED.what or (USED.what == PUBLIC and not bears(request, self.apiKey)):
+                return request
+            headers = {name: str(value) for name, value in (request["headers"] or {}).items()}
+            try:
+                answer = shared(key).sign(request["method"], request["url"], headers, request["body"])
+            except errors.SignboxError as error:
+                raise translated(error) from error
+            return {**request, **answer}
+
+    Signed.__name__, Signed.__qualname__ = base.__name__, base.__qualname__
+    return Signed
+
+
+def attach(exchange: Any, key: str | Signer) -> Any:
+    """Has the requests of this exchange signed with a key from now on, and forgets the secret that it had; returns it."""
+    for name, value in credentials(type(exchange), vars(exchange)).items():
+        setattr(exchange, name, value)
+    exchange.__class__ = signed(type(exchange), key)
+    return exchange
+
+
+def install(keys: dict[str, str | Signer]) -> None:
+    """Puts signed classes in the place of ccxt's own, by name, for programs that take them from there: `{"kraken": "kraken/main"}`."""
+    import ccxt.async_support
+    import ccxt.pro
+
+    for name, key in keys.items():
+        for module in (ccxt, ccxt.async_support, ccxt.pro):
+            if hasattr(module, name):
+                setattr(module, name, signed(getattr(module, name), key))
+
+
+PUBLIC, SECRET = 1, 2
+USED = threading.local()  # what the sign() that runs in this thread has read
+
+
+class Watched:
+    """A credential that tells when it is read: what was built without any of them needs no signature."""
+
+    def __init__(self, kind: int) -> None:
+        self._kind = kind
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, exchange: Any, owner: type) -> Any:
+        if exchange is None:
+            return getattr(super(owner, owner), self._name, None)
+        USED.what = getattr(USED, "what", 0) | self._kind
+        return exchange.__dict__.get(self._name)
+
+    def __set__(self, exchange: Any, value: Any) -> None:
+        exchange.__dict__[self._name] = value
+
+
+def credentials(base: type, given: Any) -> dict[str, str]:
+    """What an exchange gets for credentials: placeholders for all that is secret, and for what it lacks."""
+    required = base().requiredCredentials
+    found = {}
+    for name, needed in required.items():
+        value = given.get(name)
+        text = placeholder(base.__name__, name)
+        if text is None or not (needed or value) or (value and name in ("apiKey", "uid", "login", "accountId")):
+            continue
+        if value and not is_placeholder(value):
+            LOG.warning(
+                "%s was given a %s, which is put aside: signbox has it. Take it out of the configuration; where it has "
+                "lain on a disk, have the exchange issue another",
+                base.__name__,
+                name,
+            )
+        found[name] = text
+    return found
+
+
+def bears(request: Any, key: str) -> bool:
+    """Whether the API key stands in a request."""
+    if not key:
+        return False
+    texts = [request["url"], request["body"] or "", *(request["headers"] or {}).values()]
+    return any(key in str(text) for text in texts)
+
+
+def translated(error: errors.SignboxError) -> errors.SignboxError:
+    """The same error as one of ccxt's as well."""
+    made = KINDS.get(type(error), Unusable)(*error.args)
+    made.__dict__.update(error.__dict__)
+    return made
