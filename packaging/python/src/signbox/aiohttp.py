@@ -18,7 +18,8 @@ def sign(key: str | Signer, when: Callable[[str, bytes], bool] | None = None) ->
     async def middleware(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:
         url, body = str(request.url), await text_of(request)
         if when is None or when(url, body):
-            signed = await AsyncSigner(shared(key)).sign(request.method, url, dict(request.headers), body or None)
+            headers = {str(name): value for name, value in request.headers.items()}  # istr is none to orjson
+            signed = await AsyncSigner(shared(key)).sign(request.method, url, headers, body or None)
             request.url = URL(signed["url"], encoded=True)
             request.headers.update(signed["headers"])
             if signed["body"] is not None:

@@ -47,11 +47,13 @@ class Signer:
     `Forked`.
     """
 
+    DEADLINE = 5.0
+
     def __init__(
         self,
         key: str,
         *,
-        deadline: float = 5.0,
+        deadline: float = DEADLINE,
         restart: bool = True,
         socketpair: bool = False,
         program: str | None = None,
