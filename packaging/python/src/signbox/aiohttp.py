@@ -32,9 +32,6 @@ def sign(key: str | Signer, when: Callable[[str, bytes], bool] | None = None) ->
 
 async def text_of(request: ClientRequest) -> bytes:
     """The body that aiohttp is about to send."""
-    if not isinstance(request.body, Payload):
-        return request.body or b""
-    try:
-        return await request.body.as_bytes()
-    except (TypeError, AttributeError):
-        raise BadRequest("a body that is a stream cannot be signed: give it as text", "bad_request") from None
+    if request.chunked:
+        raise BadRequest("a body that is a stream cannot be signed: give it as text", "bad_request")
+    return await request.body.as_bytes() if isinstance(request.body, Payload) else request.body or b""
