@@ -38,7 +38,7 @@ class Seen(NamedTuple):
 
 
 class Exchange:
-    """A server for one exchange, on a free port, until the end of the `with`. `answers` are by pattern of 'METHOD /path'."""
+    """A server for one exchange, on a free port, until the end of the `with`. `answers` are JSON, or make it, by pattern of 'METHOD /path'."""
 
     def __init__(self, name: str, answers: dict[str, Any] | None = None, default: Any = None) -> None:
         self.name, self.answers, self.default = name, answers or {}, {} if default is None else default
@@ -54,7 +54,8 @@ class Exchange:
 
     def answer(self, request: Seen) -> Any:
         told = f"{request.method} {request.path}"
-        return next((answer for what, answer in self.answers.items() if re.search(what, told)), self.default)
+        answer = next((answer for what, answer in self.answers.items() if re.search(what, told)), self.default)
+        return answer(self) if callable(answer) else answer
 
     def __enter__(self) -> Exchange:
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
