@@ -59,7 +59,9 @@ def ok(result):
 
 def candles():
     now = int(time.time()) // 300 * 300
-    rows = [[now - 300 * i, "60000.0", "60010.0", "59990.0", "60000.0", "60000.0", "1.0", 5] for i in range(120, -1, -1)]
+    rows = [
+        [now - 300 * i, "60000.0", "60010.0", "59990.0", "60000.0", "60000.0", "1.0", 5] for i in range(120, -1, -1)
+    ]
     return ok({"XBTUSDT": rows, "last": now})
 
 
@@ -71,7 +73,17 @@ def order(server):
 
 def answers():
     price = ["60000.0", "1", "1.0"]
-    ticker = {"a": price, "b": price, "c": price[:2], "v": ["9", "9"], "p": ["60000.0"] * 2, "t": [9, 9], "l": ["59990.0"] * 2, "h": ["60010.0"] * 2, "o": "60000.0"}
+    ticker = {
+        "a": price,
+        "b": price,
+        "c": price[:2],
+        "v": ["9", "9"],
+        "p": ["60000.0"] * 2,
+        "t": [9, 9],
+        "l": ["59990.0"] * 2,
+        "h": ["60010.0"] * 2,
+        "o": "60000.0",
+    }
     depth = [["60000.0", "5.0", int(time.time())]] * 5
     assets = {
         name: {"aclass": "currency", "altname": alt, "decimals": 8, "display_decimals": 5, "status": "enabled"}

@@ -40,14 +40,15 @@ def connector(auth: Any) -> str:
 
 
 async def rewrite(request: Any, signer: AsyncSigner) -> None:
-    """Has a RESTRequest signed, in the form that aiohttp would have given it, and keeps aiohttp from giving it another."""
-    url, body, headers = URL(request.url), request.data, dict(request.headers or {})
+    """Gives a RESTRequest the form that goes over the wire, has it signed, and keeps aiohttp from giving it another."""
+    url, body, headers = request.url, request.data, dict(request.headers or {})
     if request.params:
-        url = url.extend_query(request.params)
+        # Everything escaped: aiohttp leaves a ':' as it is, and HTX counts it as escaped.
+        url += ("&" if "?" in url else "?") + urlencode(request.params, doseq=True)
     if isinstance(body, dict):
         body = urlencode(body, doseq=True)
         headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
-    signed = await signer.sign(request.method.value, str(url), headers, body)
+    signed = await signer.sign(request.method.value, url, headers, body)
     request.url, request.params = URL(signed["url"], encoded=True), None
     request.headers, request.data = signed["headers"], signed["body"]
 
