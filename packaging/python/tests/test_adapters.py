@@ -191,9 +191,11 @@ def test_python_binance(key):
         assert server.seen[-1].good is None and "x-mbx-apikey" not in server.seen[-1].headers
         client.get_historical_trades(symbol="LTCBTC")
         assert server.seen[-1].headers["x-mbx-apikey"] == KEY and server.seen[-1].good is None
+        client.stream_get_listen_key()
+        assert server.seen[-1].headers["x-mbx-apikey"] == KEY
         with pytest.raises(signbox.Denied):
             client.withdraw(coin="BTC", address="x", amount=1)
-        assert len(server.seen) == 6
+        assert len(server.seen) == 7
 
 
 def test_python_binance_in_a_loop(key):

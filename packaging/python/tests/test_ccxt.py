@@ -132,7 +132,7 @@ def test_what_a_program_takes_from_ccxt_by_name_is_signed_after_install(key):
     try:
         signbox.ccxt.install({"kraken": "kraken/main"})
         with Exchange("kraken", {}, CASES["kraken"].default) as server:
-            exchange = ready(ccxt.kraken({"apiKey": "x", "secret": "placeholder"}), server, CASES["kraken"])
+            exchange = ready(ccxt.kraken({"apiKey": "x", "secret": "c2lnbmJveA=="}), server, CASES["kraken"])
             exchange.fetch_balance()
             assert [one.good for one in server.seen] == [True]
         assert all(module.kraken is not plain for module, plain in before)
@@ -151,6 +151,17 @@ def test_credentials_are_placeholders_of_the_right_shape(key):
     # The API key of the bot is kept: a record without one needs it.
     kept = signbox.ccxt.signed(ccxt.kraken, "kraken/main")({"apiKey": "mine", "password": "mine"})
     assert kept.apiKey == "mine" and kept.id == "kraken" and type(kept).__name__ == "kraken"
+
+
+def test_a_record_without_an_api_key_wants_it_from_the_bot(key):
+    key("kraken/main", secret=RECORD["secret"])
+    with Exchange("kraken", default=CASES["kraken"].default) as server:
+        with pytest.raises(ccxt.AuthenticationError, match="give it as 'apiKey'"):
+            ready(made(ccxt, "kraken"), server, CASES["kraken"]).fetch_balance()
+        assert not server.seen
+        bot = signbox.ccxt.signed(ccxt.kraken, "kraken/main")({"apiKey": RECORD["key"]})
+        ready(bot, server, CASES["kraken"]).fetch_balance()
+        assert [one.good for one in server.seen] == [True]
 
 
 @pytest.mark.parametrize("program", ["exit 1", "exec sleep 9"])

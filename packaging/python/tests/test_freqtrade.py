@@ -13,6 +13,7 @@ import time
 
 import pytest
 from exchange import RECORD, SECRET, Exchange
+from kraken import answers
 
 pytest.importorskip("freqtrade", reason="freqtrade is not installed")
 
@@ -41,67 +42,6 @@ class Buys(IStrategy):
         dataframe["exit_long"] = 0
         return dataframe
 """
-PAIR = {
-    "altname": "XBTUSDT", "wsname": "XBT/USDT", "aclass_base": "currency", "base": "XXBT", "aclass_quote": "currency", "quote": "USDT",
-    "lot": "unit", "cost_decimals": 5, "pair_decimals": 1, "lot_decimals": 8, "lot_multiplier": 1, "leverage_buy": [], "leverage_sell": [],
-    "fees": [[0, 0.4]], "fees_maker": [[0, 0.25]], "fee_volume_currency": "ZUSD", "ordermin": "0.0001", "costmin": "0.5", "tick_size": "0.1", "status": "online",
-}  # fmt: skip
-ORDER = {
-    "refid": None, "userref": 0, "status": "open", "opentm": time.time(), "starttm": 0, "expiretm": 0, "vol": "0.001", "vol_exec": "0", "cost": "0", "fee": "0", "price": "0",
-    "descr": {"pair": "XBTUSDT", "type": "buy", "ordertype": "limit", "price": "60000.0", "price2": "0", "leverage": "none", "order": "", "close": ""},
-    "stopprice": "0", "limitprice": "0", "misc": "", "oflags": "fciq",
-}  # fmt: skip
-
-
-def ok(result):
-    return {"error": [], "result": result}
-
-
-def candles():
-    now = int(time.time()) // 300 * 300
-    rows = [
-        [now - 300 * i, "60000.0", "60010.0", "59990.0", "60000.0", "60000.0", "1.0", 5] for i in range(120, -1, -1)
-    ]
-    return ok({"XBTUSDT": rows, "last": now})
-
-
-def order(server):
-    """The order is open until it is cancelled."""
-    cancelled = any("CancelOrder" in one.path for one in server.signed)
-    return ok({"O1": {**ORDER, "status": "canceled" if cancelled else "open"}})
-
-
-def answers():
-    price = ["60000.0", "1", "1.0"]
-    ticker = {
-        "a": price,
-        "b": price,
-        "c": price[:2],
-        "v": ["9", "9"],
-        "p": ["60000.0"] * 2,
-        "t": [9, 9],
-        "l": ["59990.0"] * 2,
-        "h": ["60010.0"] * 2,
-        "o": "60000.0",
-    }
-    depth = [["60000.0", "5.0", int(time.time())]] * 5
-    assets = {
-        name: {"aclass": "currency", "altname": alt, "decimals": 8, "display_decimals": 5, "status": "enabled"}
-        for name, alt in [("XXBT", "XBT"), ("USDT", "USDT")]
-    }
-    return {
-        "public/Time": ok({"unixtime": int(time.time())}),
-        "Assets": ok(assets),
-        "AssetPairs": ok({"XBTUSDT": PAIR}),
-        "OHLC": candles(),
-        "Ticker": ok({"XBTUSDT": ticker}),
-        "Depth": ok({"XBTUSDT": {"asks": depth, "bids": depth}}),
-        "Balance": ok({"USDT": {"balance": "1000.0", "hold_trade": "0"}, "XXBT": {"balance": "0", "hold_trade": "0"}}),
-        "AddOrder": ok({"descr": {"order": "buy 0.00100000 XBTUSDT @ limit 60000.0"}, "txid": ["O1"]}),
-        "QueryOrders": order,
-        "OpenOrders": ok({"open": {"O1": ORDER}}),
-        "CancelOrder": ok({"count": 1}),
-    }
 
 
 def configuration(server, folder):
@@ -115,34 +55,46 @@ def configuration(server, folder):
     }  # fmt: skip
 
 
+def trade(server, folder, until):
+    """Runs the bot until a word stands in its log or a path was asked for, and a moment more; returns its log."""
+    (folder / "strategies").mkdir()
+    (folder / "strategies" / "buys.py").write_text(STRATEGY)
+    (folder / "config.json").write_text(json.dumps(configuration(server, folder)))
+    assert SECRET not in (folder / "config.json").read_text()
+    command = ["signbox", "run", "kraken/main", "--", sys.executable, "-m", "signbox.freqtrade", "trade"]
+    command += ["--config", str(folder / "config.json"), "--strategy", "Buys"]
+    with open(folder / "log", "w") as log:
+        bot = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        try:
+            end = time.monotonic() + 60
+            while time.monotonic() < end and bot.poll() is None:
+                if until in (folder / "log").read_text() or any(until in one.path for one in server.signed):
+                    break
+                time.sleep(0.2)
+            time.sleep(2)
+            bot.send_signal(signal.SIGINT)
+            bot.wait(30)
+        finally:
+            bot.kill()
+    return (folder / "log").read_text()
+
+
 def test_the_real_bot_trades_and_cancels(key, tmp_path):
     key("kraken/main", **RECORD)
-    (tmp_path / "strategies").mkdir()
-    (tmp_path / "strategies" / "buys.py").write_text(STRATEGY)
     with Exchange("kraken", answers()) as server:
-        (tmp_path / "config.json").write_text(json.dumps(configuration(server, tmp_path)))
-        assert SECRET not in (tmp_path / "config.json").read_text()
-        command = ["signbox", "run", "kraken/main", "--", sys.executable, "-m", "signbox.freqtrade", "trade"]
-        command += ["--config", str(tmp_path / "config.json"), "--strategy", "Buys"]
-        with open(tmp_path / "log", "w+") as log:
-            bot = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-            paths: list[str] = []
-            try:
-                until = time.monotonic() + 60
-                while time.monotonic() < until and bot.poll() is None and "/0/private/AddOrder" not in paths:
-                    time.sleep(0.2)
-                    paths = [one.path for one in server.signed]
-                time.sleep(2)
-                bot.send_signal(signal.SIGINT)
-                bot.wait(30)
-            finally:
-                bot.kill()
-            log.seek(0)
-            told = log.read()
+        told = trade(server, tmp_path, "/0/private/AddOrder")
         paths = [one.path for one in server.signed]
         assert "/0/private/AddOrder" in paths and "/0/private/CancelOrder" in paths, f"{paths} {told[-4000:]}"
         assert all(one.good for one in server.signed)
         assert "strategy looked" in told and "Traceback" not in told
+
+
+def test_a_refusal_is_logged_with_its_rule_and_the_bot_goes_on(key, tmp_path):
+    key("kraken/main", **RECORD, allow=["read"])
+    with Exchange("kraken", answers()) as server:
+        told = trade(server, tmp_path, "class-not-granted")
+        assert "class-not-granted" in told and "Traceback" not in told, told[-3000:]
+        assert server.signed and not any("AddOrder" in one.path for one in server.seen)
 
 
 def test_without_a_key_it_says_how(tmp_path):

@@ -18,7 +18,7 @@ from typing import Any
 import ccxt
 
 from . import errors
-from .placeholder import is_placeholder, placeholder
+from .placeholder import TEXT, is_placeholder, placeholder
 from .signer import Signer, shared
 
 LOG = logging.getLogger("signbox")
@@ -86,7 +86,7 @@ def signed(base: type, key: str | Signer) -> Any:
                 answer = shared(key).sign(request["method"], request["url"], headers, request["body"])
             except errors.SignboxError as error:
                 raise translated(error) from error
-            return {**request, **answer}
+            return {**request, **cleaned(answer, self.apiKey)}
 
     Signed.__name__, Signed.__qualname__ = base.__name__, base.__qualname__
     return Signed
@@ -143,7 +143,9 @@ def credentials(base: type, given: Any) -> dict[str, str]:
         text = placeholder(base.__name__, name)
         if text is None or not (needed or value) or (value and name in ("apiKey", "uid", "login", "accountId")):
             continue
-        if value and not is_placeholder(value):
+        if value and is_placeholder(value):  # of a shape that somebody has chosen
+            continue
+        if value:
             LOG.warning(
                 "%s was given a %s, which is put aside: signbox has it. Take it out of the configuration; where it has "
                 "lain on a disk, have the exchange issue another",
@@ -160,6 +162,18 @@ def bears(request: Any, key: str) -> bool:
         return False
     texts = [request["url"], request["body"] or "", *(request["headers"] or {}).values()]
     return any(key in str(text) for text in texts)
+
+
+def cleaned(answer: Any, key: str) -> Any:
+    """The answer without what is left of a placeholder; an error if it is the API key."""
+    headers = answer["headers"]
+    if "CB-ACCESS-SIGN" in headers and "Authorization" in headers:  # Coinbase has an HMAC and a token: here the second
+        answer["headers"] = {name: value for name, value in headers.items() if not name.startswith("CB-ACCESS-")}
+    if key == TEXT and bears(answer, key):
+        raise KeyGone(
+            "the key's record has no API key: give it as 'apiKey', or add the key again with --key", "unavailable"
+        )
+    return answer
 
 
 def translated(error: errors.SignboxError) -> errors.SignboxError:

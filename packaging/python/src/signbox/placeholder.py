@@ -12,7 +12,7 @@ import binascii
 TEXT = "signbox+placeholder+no+secret+00"  # 32 characters, 24 bytes of base64
 ED25519 = base64.b64encode(b"signbox placeholder, no secret 0").decode()
 # The base58 of the same 32 bytes.
-ED25519_BASE58 = "ed25519:8hT6nX7yc1t1bJDJ8JCcdmNmzJkCzqvz2hDzcqjWqpUV"
+ED25519_BASE58 = "ed25519:8mX76Z8y84iCeiTg9KNrJ9YApRR9SBAGnods2VTqsxgF"
 PEM = (
     "-----BEGIN PRIVATE KEY-----\n"
     + base64.b64encode(bytes.fromhex("302e020100300506032b657004220420") + b"signbox placeholder, no secret 0").decode()
@@ -25,6 +25,7 @@ SPECIAL: dict[str, dict[str, str]] = {
     "modetrade": {"apiKey": ED25519_BASE58, "secret": ED25519_BASE58},
     "revolutx": {"privateKey": PEM},
     "hyperliquid": {"privateKey": "0x" + "51" * 32},
+    "coinbaseinternational": {"apiKey": TEXT[:8], "secret": (TEXT + TEXT)[:43]},  # a key of Deribit's, by its length
     "gemini": {"apiKey": "account-" + TEXT[:24]},
 }
 USUAL = {"apiKey": TEXT, "secret": TEXT, "password": TEXT, "uid": "0", "login": TEXT, "accountId": "0"}
