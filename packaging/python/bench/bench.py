@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """What a signed request costs from Python, as ratios to ccxt's own sign() in the same run. Needs ccxt; orjson as well for all rows.
 
-    bench.py [--rounds N] [--json]      with signbox-signer on the PATH
+    bench.py [--rounds N] [--cpu N] [--json]      with signbox-signer on the PATH
 
-Three questions, for one order request at each of eight exchanges:
+Four questions, for one order request at each of eight exchanges:
 
+    pipe      a question that is ready in bytes, written to the signer and its answer read, nothing more / ccxt's sign(): no client is quicker
     client    Signer.sign() of the unsigned request / ccxt's in-process sign(): with orjson, and with the standard library
-    adapter   what signbox.ccxt adds to ccxt's sign() / ccxt's sign()
+    adapter   what signbox.ccxt adds to ccxt's sign() / ccxt's sign(), with orjson
     busy      the median of Signer.sign() beside a second busy thread / without it
 
 The variants take turns in blocks, so that a change of the machine's speed hits all; every figure is a median over rounds.
@@ -17,7 +18,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -69,11 +72,25 @@ class Case:
         headers = {"Content-Type": made["headers"].get("Content-Type", "application/x-www-form-urlencoded")}
         signer = signbox.shared(f"{name}/main")
         url = made["url"]
+        question = encodings.encode_plain(1, "sign", f"{name}/pipe", ("POST", url, headers, body), "")
+        write, read = bare_signer(f"{name}/pipe")
         self.calls: dict[str, Callable[[], Any]] = {
             "ccxt": lambda: self.plain.sign(path, section, "POST", dict(parameters)),
             "adapter": lambda: self.adapted.sign(path, section, "POST", dict(parameters)),
+            "pipe": lambda: (os.write(write, question), os.read(read, 65536)),
             "client": lambda: signer.sign("POST", url, headers, body),
         }
+
+
+def bare_signer(handle: str) -> tuple[int, int]:
+    """The descriptors of a signer that nothing stands before; it ends with this program."""
+    process = subprocess.Popen(["signbox-signer", handle], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+    BARE.append(process)
+    assert process.stdin and process.stdout
+    return process.stdin.fileno(), process.stdout.fileno()
+
+
+BARE: list[subprocess.Popen[bytes]] = []
 
 
 def rising() -> Any:
@@ -109,13 +126,18 @@ def measure(calls: dict[str, tuple[str, Callable[[], Any]]], blocks: int, block:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--cpu", type=int, help="keep this program and its signers on one processor: figures that repeat"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object in place of the table")
     options = parser.parse_args()
+    if options.cpu is not None:
+        os.sched_setaffinity(0, {options.cpu})
     keyring.join_fresh_session()
     with ExitStack() as stack:
         for name in ORDERS:
             record = json.dumps({"key": "FAKEkey", "secret": SECRET, "passphrase": "FAKE"})
-            for label in ("main", "adapter"):  # one key belongs to one signer
+            for label in ("main", "adapter", "pipe"):  # one key belongs to one signer
                 stack.enter_context(keyring.key(f"signbox:{name}:{label}", record))
         cases = {name: Case(name) for name in ORDERS}
         rows = {name: ratios(case, options.rounds) for name, case in cases.items()}
@@ -144,7 +166,11 @@ def main() -> int:
 
 def ratios(case: Case, rounds: int) -> dict[str, float]:
     """What the client takes, and what the adapter adds, as parts of ccxt's sign()."""
-    calls = {"ccxt": ("plain", case.calls["ccxt"]), "plain": ("plain", case.calls["client"])}
+    calls = {
+        "ccxt": ("plain", case.calls["ccxt"]),
+        "pipe": ("plain", case.calls["pipe"]),
+        "plain": ("plain", case.calls["client"]),
+    }
     if encodings.orjson:
         calls |= {"orjson": ("orjson", case.calls["client"]), "adapter": ("orjson", case.calls["adapter"])}
     found: dict[str, list[float]] = {name: [] for name in calls if name != "ccxt"}

@@ -169,6 +169,7 @@ def test_krakenex(key):
 
 
 BINANCE = {
+    "userDataStream": {"listenKey": "x"},
     "account": {"balances": []},
     "openOrders": [],
     "ping": {},

@@ -153,6 +153,28 @@ def test_credentials_are_placeholders_of_the_right_shape(key):
     assert kept.apiKey == "mine" and kept.id == "kraken" and type(kept).__name__ == "kraken"
 
 
+def test_a_secret_that_a_bot_sets_is_put_aside(key, caplog):
+    key("kraken/main", **RECORD)
+    with Exchange("kraken", default=CASES["kraken"].default) as server:
+        exchange = ready(made(ccxt, "kraken"), server, CASES["kraken"])
+        exchange.secret = "cmVhbA=="
+        assert exchange.secret != "cmVhbA==" and "is put aside" in caplog.text and "cmVhbA" not in caplog.text
+        exchange.fetch_balance()
+        assert [one.good for one in server.seen] == [True]
+
+
+@pytest.mark.parametrize("name", ["backpack", "woofipro", "revolutx", "hyperliquid", "kraken", "coinbaseinternational"])
+def test_a_placeholder_is_known_as_one(name, caplog):
+    from signbox.placeholder import is_placeholder, placeholder
+
+    exchange = signbox.ccxt.signed(getattr(ccxt, name), f"{name}/main")()
+    for field in ("secret", "privateKey"):
+        if exchange.requiredCredentials.get(field):
+            assert getattr(exchange, field) == placeholder(name, field) and is_placeholder(getattr(exchange, field))
+    assert not caplog.text
+    assert not is_placeholder(RECORD["secret"])
+
+
 def test_a_record_without_an_api_key_wants_it_from_the_bot(key):
     key("kraken/main", secret=RECORD["secret"])
     with Exchange("kraken", default=CASES["kraken"].default) as server:

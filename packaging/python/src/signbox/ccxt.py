@@ -131,7 +131,10 @@ class Watched:
         return exchange.__dict__.get(self._name)
 
     def __set__(self, exchange: Any, value: Any) -> None:
-        exchange.__dict__[self._name] = value
+        if self._kind == SECRET and value and not is_placeholder(value):
+            put_aside(type(exchange), self._name)
+        else:
+            exchange.__dict__[self._name] = value
 
 
 def credentials(base: type, given: Any) -> dict[str, str]:
@@ -146,22 +149,25 @@ def credentials(base: type, given: Any) -> dict[str, str]:
         if value and is_placeholder(value):  # of a shape that somebody has chosen
             continue
         if value:
-            LOG.warning(
-                "%s was given a %s, which is put aside: signbox has it. Take it out of the configuration; where it has "
-                "lain on a disk, have the exchange issue another",
-                base.__name__,
-                name,
-            )
+            put_aside(base, name)
         found[name] = text
     return found
 
 
+def put_aside(kind: type, name: str) -> None:
+    """Says that an exchange was given a secret, which it does not get."""
+    LOG.warning(
+        "%s was given a %s, which is put aside: signbox has it. Take it out of the configuration; where it has lain on a "
+        "disk, have the exchange issue another",
+        kind.__name__,
+        name,
+    )
+
+
 def bears(request: Any, key: str) -> bool:
     """Whether the API key stands in a request."""
-    if not key:
-        return False
-    texts = [request["url"], request["body"] or "", *(request["headers"] or {}).values()]
-    return any(key in str(text) for text in texts)
+    texts = (request["url"], request["body"] or "", *(request["headers"] or {}).values())
+    return bool(key) and key in "\n".join(map(str, texts))
 
 
 def cleaned(answer: Any, key: str) -> Any:

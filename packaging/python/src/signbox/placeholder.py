@@ -37,9 +37,10 @@ def placeholder(exchange: str, field: str) -> str | None:
 
 
 def is_placeholder(text: str) -> bool:
-    """Whether it says of itself that it is one: 'signbox' or 'placeholder' in it, or in what it encodes."""
+    """Whether it is one of these, or says of itself that it is one: 'signbox' or 'placeholder' in it, or in what it encodes."""
     try:
         decoded = base64.b64decode(text.encode(), validate=True)
     except (ValueError, binascii.Error):
         decoded = b""
-    return any(word in one.lower() for word in (b"signbox", b"placeholder") for one in (text.encode(), decoded))
+    said = any(word in one.lower() for word in (b"signbox", b"placeholder") for one in (text.encode(), decoded))
+    return said or any(text in texts.values() for texts in SPECIAL.values())
