@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a signed request costs from Python, as ratios to ccxt's own sign() in the same run. Needs ccxt; orjson as well for all rows.
 
-    bench.py [--rounds N] [--cpu N] [--json]      with signbox-signer on the PATH
+    bench.py [--rounds N] [--cpu N] [--json] [--check]      with signbox-signer on the PATH
 
 Four questions, for one order request at each of eight exchanges:
 
@@ -11,7 +11,7 @@ Four questions, for one order request at each of eight exchanges:
     busy      the median of Signer.sign() beside a second busy thread / without it
 
 The variants take turns in blocks, so that a change of the machine's speed hits all; every figure is a median over rounds.
-All keys are made up, in a session keyring that ends with the program. Ends with 1 if a goal is missed.
+All keys are made up, in a session keyring that ends with the program. With --check, ends with 1 if a goal is missed.
 """
 
 from __future__ import annotations
@@ -130,6 +130,7 @@ def main() -> int:
         "--cpu", type=int, help="keep this program and its signers on one processor: figures that repeat"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object in place of the table")
+    parser.add_argument("--check", action="store_true", help="end with 1 if a goal is missed")
     options = parser.parse_args()
     if options.cpu is not None:
         os.sched_setaffinity(0, {options.cpu})
@@ -161,7 +162,7 @@ def main() -> int:
         print(json.dumps({"rows": rows, "means": means, "busy": busy}))
     else:
         report(rows, means, goals)
-    return 1 if any(found is not None and found > most for _, found, most in goals) else 0
+    return 1 if options.check and any(found is not None and found > most for _, found, most in goals) else 0
 
 
 def ratios(case: Case, rounds: int) -> dict[str, float]:

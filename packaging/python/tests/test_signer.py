@@ -318,9 +318,31 @@ def test_close_ends_the_signer_and_leaves_nothing(binance):
     assert process.returncode == 0 and descriptors() == before
 
 
+def test_close_does_not_wait_for_a_signer_that_stands_still(binance):
+    signer = Signer(binance, deadline=20)
+    os.kill(process_of(signer).pid, signal.SIGSTOP)
+    told = []
+
+    def ask():
+        try:
+            signer.sign("GET", URL + "account")
+        except signbox.SignerDied as error:
+            told.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    time.sleep(0.1)
+    began = time.monotonic()
+    signer.close()
+    thread.join(5)
+    assert told and time.monotonic() - began < 4
+    with pytest.raises(signbox.Closed):
+        signer.sign("GET", URL + "account")
+
+
 def test_what_fails_to_start_leaves_nothing(binance):
     before = descriptors()
-    for options in [{"program": "/nowhere/signbox-signer"}, {"arguments": ["--nonsense"]}]:
+    for options in [{"program": "/nowhere/signbox-signer"}, {"arguments": ["--nonsense"]}, {"arguments": ["\0"]}]:
         with pytest.raises(signbox.SignerMissing):
             Signer(binance, **options)
     assert descriptors() == before

@@ -71,6 +71,8 @@ def test_one_that_does_it_right_is_believed(false):
         ("print('what?', flush=True)", signbox.WrongVersion),
         ("print('[]', flush=True)", signbox.WrongVersion),
         ("print('{}', flush=True)", signbox.WrongVersion),
+        ("answer(v=1, id=question['id'])", signbox.WrongVersion),
+        ("answer(v=1, id=question['id'], error='no')", signbox.WrongVersion),
         ("sys.exit(3)", signbox.SignerDied),
         ("time.sleep(60)", signbox.DeadlinePassed),
         ("answer(v=1, id=question['id'], error={'code': 'denied', 'text': 'no (rule over-day)'})", signbox.Denied),
@@ -93,7 +95,7 @@ def test_each_mistake_is_its_own_exception(false, then, wrong):
         with pytest.raises(wrong) as raised:
             signer.sign(*ASK)
         assert type(raised.value) is wrong and time.monotonic() - began < 1.9
-        if wrong in (signbox.WrongAnswer, signbox.WrongVersion) and "'code'" not in then:
+        if wrong in (signbox.WrongAnswer, signbox.WrongVersion) and "id'])" not in then and "error=" not in then:
             asked = signer.log.read_text()
             with pytest.raises(wrong):  # it is not asked again, and no other is started
                 signer.sign(*ASK)
@@ -115,6 +117,8 @@ def test_nothing_that_is_refused_is_asked_twice(false):
         ({"v": 2, "id": 0, "hello": {}}, signbox.WrongVersion),
         ({"v": 1, "id": 0, "error": {"code": "version", "text": "v is not 1"}}, signbox.WrongVersion),
         ({"v": 1, "id": 5, "hello": {}}, signbox.WrongAnswer),
+        ({"v": 1, "id": 0}, signbox.WrongVersion),
+        ({"v": 1, "id": 0, "hello": {}}, signbox.WrongVersion),
         ("signbox-signer 9", signbox.WrongVersion),
         (
             {"v": 1, "id": 0, "hello": {"keys": [{"key": "binance/main", "error": {"code": "expired", "text": "x"}}]}},

@@ -20,6 +20,7 @@ from ._json import decode, encode
 from ._lines import Lines, NotAsked
 from ._start import Started
 from .errors import (
+    UPDATE,
     Closed,
     DeadlinePassed,
     Forked,
@@ -105,10 +106,16 @@ class Connection:
         return self._lines is None and isinstance(self._why, (Closed, Forked))
 
     def close(self) -> None:
-        """Ends the signer."""
-        with self._lock:
-            if self._lines is not None:
-                self._stop(Closed("this signer was closed; make a new one"))
+        """Ends the signer. Does not wait for ever: whoever still waits for an answer is told that it died."""
+        if self._lock.acquire(timeout=1):
+            try:
+                if self._lines is not None:
+                    self._stop(Closed("this signer was closed; make a new one"))
+            finally:
+                self._lock.release()
+        elif self._process is not None:
+            self._restart = False
+            self._process.kill()
 
     def forked(self) -> None:
         """Lets go of what belongs to the parent. Runs in the child, alone."""
@@ -133,8 +140,8 @@ class Connection:
             self._awaited.append(0)
             self._lines.send(b'{"v":1,"id":0,"op":"hello"}\n', until)
             answer = self._answer(0, until)
-            if "error" in answer:
-                raise refusal(answer["error"])
+            if not isinstance(answer.get("hello"), dict) or "keys" not in answer["hello"]:
+                raise refusal(answer)
             self.hello = answer["hello"]
         except SignerDied as error:
             for code, words in KEY_GONE.items():
@@ -151,7 +158,7 @@ class Connection:
 
     def _exchange(self, op: str, key: str, request: Any, reference: str, patience: float, deadline: float) -> Any:
         """Asks a question that is awaited from now on, and returns its answer if that comes within `patience`."""
-        lines = self._lines or self._begin_again(deadline)
+        lines, end = self._lines or self._begin_again(deadline), monotonic() + patience
         number = self._last + 1
         question = encode(number, op, key, request, reference)
         self._last = number
@@ -164,15 +171,15 @@ class Connection:
         except SignerDied:
             raise self._died() from None
         answer = self._take(line, number)
-        return self._answer(number, monotonic() + patience) if answer is None else answer
+        return self._answer(number, end) if answer is None else answer
 
     def _answer(self, number: int, end: float) -> Any:
         """Returns the answer to a question, and throws those away that nobody waits for any more."""
         answer = None
         while answer is None:
+            if self._lines is None:
+                raise self._why
             try:
-                if self._lines is None:
-                    raise self._why
                 line = self._lines.line(end)
             except SignerDied:
                 raise self._died() from None
@@ -186,7 +193,7 @@ class Connection:
             first = self._awaited.popleft()
             version, told = answer["v"], answer["id"]
         except (ValueError, TypeError, KeyError, IndexError):
-            raise self._stop(WrongVersion(STRANGE)) from None
+            raise self._stop(refusal(None)) from None
         if version != 1:
             raise self._stop(WrongVersion(f"the signer speaks version {version!r} of the protocol, not 1; {UPDATE}"))
         if told != first and told is not None:  # without an id: it could not read the line
@@ -272,7 +279,5 @@ def after_fork() -> None:
 # What the signer says of a key that it cannot have, as it ends.
 KEY_GONE = {"no_such_key": ": no key '", "revoked": "' was revoked", "expired": "' has expired"}
 NEW = "If that is all right, make a new signbox.Signer."
-UPDATE = "update signbox-signer, or this package"
-STRANGE = f"what answers does not speak the protocol of signbox; {UPDATE}"
 CONNECTIONS: weakref.WeakSet[Connection] = weakref.WeakSet()
 os.register_at_fork(after_in_child=after_fork)

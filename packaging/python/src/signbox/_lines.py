@@ -84,18 +84,16 @@ class Lines:
             return data
         # Something is unusual, and is found out without haste.
         self._unread += data
-        if sent < size:
-            self.send(question[sent:], end)
+        self.send(question[sent:], end)
         return self.line(end)
 
     def send(self, data: bytes, end: float) -> None:
         """Writes lines. Reads in the meantime: a signer whose answers nobody reads does not read either."""
         self._unsent += data
-        while True:
+        while self._unsent:
             self._unsent = self._unsent[self._write(self._unsent) :]
-            if not self._unsent:
-                return
-            self._wait(end, writing=True)
+            if self._unsent:
+                self._wait(end, writing=True)
 
     def line(self, end: float) -> bytes:
         """Returns the next line; `end` is a time of `monotonic()`, after which `DeadlinePassed` is raised."""

@@ -42,11 +42,11 @@ def spawn(handle: str, program: str | None, arguments: Sequence[str], one_socket
         process = subprocess.Popen(
             [path, *arguments, handle], stdin=their_ends[0], stdout=their_ends[1], stderr=errors, start_new_session=True
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a ValueError: a character in the key that no argument can have
         for fd in {said, answers, questions}:
             os.close(fd)
         raise SignerMissing(
-            f"cannot start {path}: {error.strerror}; install signbox, put signbox-signer on the PATH, or name it with "
+            f"cannot start {path}: {getattr(error, 'strerror', error)}; install signbox, put signbox-signer on the PATH, or name it with "
             "'program'"
         ) from None
     finally:

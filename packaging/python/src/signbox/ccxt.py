@@ -61,7 +61,7 @@ KINDS = {
 }
 
 
-def signed(base: type, key: str | Signer) -> Any:
+def signed(base: Any, key: str | Signer) -> Any:
     """Returns the class of an exchange whose requests are signed with a key.
 
     Its exchanges need no credentials: what they are given for a secret is put aside, what is missing is filled with
@@ -74,7 +74,8 @@ def signed(base: type, key: str | Signer) -> Any:
         apiKey, secret, privateKey = Watched(PUBLIC), Watched(SECRET), Watched(SECRET)
 
         def __init__(self, config: Any = None) -> None:
-            super().__init__({**(config or {}), **credentials(base, config or {})})
+            super().__init__(config or {})
+            fill(self)
 
         def sign(self, *args: Any, **options: Any) -> Any:
             USED.what = 0
@@ -94,8 +95,7 @@ def signed(base: type, key: str | Signer) -> Any:
 
 def attach(exchange: Any, key: str | Signer) -> Any:
     """Has the requests of this exchange signed with a key from now on, and forgets the secret that it had; returns it."""
-    for name, value in credentials(type(exchange), vars(exchange)).items():
-        setattr(exchange, name, value)
+    fill(exchange)
     exchange.__class__ = signed(type(exchange), key)
     return exchange
 
@@ -111,6 +111,7 @@ def install(keys: dict[str, str | Signer]) -> None:
                 setattr(module, name, signed(getattr(module, name), key))
 
 
+NOT_SECRET = ("apiKey", "uid", "login", "accountId")
 PUBLIC, SECRET = 1, 2
 USED = threading.local()  # what the sign() that runs in this thread has read
 
@@ -137,21 +138,16 @@ class Watched:
             exchange.__dict__[self._name] = value
 
 
-def credentials(base: type, given: Any) -> dict[str, str]:
-    """What an exchange gets for credentials: placeholders for all that is secret, and for what it lacks."""
-    required = base().requiredCredentials
-    found = {}
-    for name, needed in required.items():
-        value = given.get(name)
-        text = placeholder(base.__name__, name)
-        if text is None or not (needed or value) or (value and name in ("apiKey", "uid", "login", "accountId")):
-            continue
-        if value and is_placeholder(value):  # of a shape that somebody has chosen
-            continue
+def fill(exchange: Any) -> None:
+    """Gives an exchange placeholders for all that is secret, and for what it lacks."""
+    kind = type(exchange)
+    for name, needed in exchange.requiredCredentials.items():
+        value, text = vars(exchange).get(name), placeholder(kind.__name__, name)
+        if text is None or not (needed or value) or (value and (name in NOT_SECRET or is_placeholder(value))):
+            continue  # a placeholder that is there has a shape that somebody has chosen
         if value:
-            put_aside(base, name)
-        found[name] = text
-    return found
+            put_aside(kind, name)
+        setattr(exchange, name, text)
 
 
 def put_aside(kind: type, name: str) -> None:

@@ -85,10 +85,16 @@ KINDS: Mapping[str, type[Refused]] = {
 RULE = re.compile(r"\(rule ([a-z-]+)\)")
 
 
-def refusal(error: Any) -> SignboxError:
-    """Makes the exception for the member `error` of an answer."""
-    code, text = str(error["code"]), str(error["text"])
+UPDATE = "update signbox-signer, or this package"
+
+
+def refusal(answer: Any) -> SignboxError:
+    """Makes the exception for an answer that is not what was asked for."""
+    try:
+        code, text = str(answer["error"]["code"]), str(answer["error"]["text"])
+    except (TypeError, KeyError):
+        return WrongVersion(f"what answers does not speak the protocol of signbox; {UPDATE}")
     if code == "version":
-        return WrongVersion(f"{text}; update signbox-signer, or this package")
+        return WrongVersion(f"{text}; {UPDATE}")
     rule = RULE.search(text)
     return KINDS.get(code, Refused)(text, code, rule[1] if rule else None)

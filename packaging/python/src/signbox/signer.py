@@ -72,7 +72,7 @@ class Signer:
         for known in connection.hello["keys"]:
             if known["key"] == key and "error" in known:
                 self.close()
-                raise refusal(known["error"])
+                raise refusal(known)
 
     def sign(self, method: str, url: str, headers: Headers = None, body: Body = None, *, reference: str = "") -> Signed:
         """Returns the request signed. Send exactly what is returned.
@@ -84,7 +84,7 @@ class Signer:
         try:
             signed: Signed = answer["request"]
         except KeyError:
-            raise refusal(answer["error"]) from None
+            raise refusal(answer) from None
         return signed
 
     def sign_many(
@@ -96,7 +96,7 @@ class Signer:
         """
         whole = [(*request, None, None)[:4] for request in requests]
         answers = self._ask_many("sign", self.key, whole, reference, self.deadline)
-        results = [answer["request"] if "request" in answer else refusal(answer["error"]) for answer in answers]
+        results = [answer["request"] if "request" in answer else refusal(answer) for answer in answers]
         for result in [] if return_exceptions else results:
             if isinstance(result, SignboxError):
                 raise result
@@ -108,7 +108,7 @@ class Signer:
         """Says whether a request would be signed, and by which rule. Signs nothing."""
         answer = self._ask("check", self.key, (method, url, headers, body), reference, self.deadline)
         if "check" not in answer:
-            raise refusal(answer["error"])
+            raise refusal(answer)
         verdict: Verdict = answer["check"]
         return verdict
 
@@ -155,7 +155,7 @@ class AsyncSigner:
         """As `Signer.sign`."""
         answer = await self._asked("sign", (method, url, headers, body), reference)
         if "request" not in answer:
-            raise refusal(answer["error"])
+            raise refusal(answer)
         signed: Signed = answer["request"]
         return signed
 
@@ -165,7 +165,7 @@ class AsyncSigner:
         """As `Signer.check`."""
         answer = await self._asked("check", (method, url, headers, body), reference)
         if "check" not in answer:
-            raise refusal(answer["error"])
+            raise refusal(answer)
         verdict: Verdict = answer["check"]
         return verdict
 
@@ -190,8 +190,12 @@ class AsyncSigner:
         answer = signer._ask_soon(op, signer.key, request, reference, signer.deadline)
         if not callable(answer):
             return answer
+        try:
+            waiting = asyncio.get_running_loop().run_in_executor(None, answer)
+        except RuntimeError:  # the loop is ending and has no threads any more
+            return answer()
         # Shielded: whoever is cancelled stops waiting, but the answer is still taken off the line.
-        return await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, answer))
+        return await asyncio.shield(waiting)
 
 
 def shared(key: str | Signer) -> Signer:
