@@ -145,6 +145,24 @@ def test_a_program_that_is_not_the_signer(tmp_path, script, wrong):
     assert time.monotonic() - began < 2
 
 
+def test_one_that_has_ended_before_it_is_asked_is_told_with_its_reason(tmp_path):
+    from signbox._connection import Connection
+    from signbox._start import spawn
+
+    def start():
+        started = spawn("binance/main", str(program), [], False)
+        started.process.wait()
+        return started
+
+    program = tmp_path / "p"
+    program.write_text("#!/bin/sh\necho \"signbox-signer: key 'signbox:binance:main' has expired\" >&2\nexit 1\n")
+    program.chmod(0o755)
+    before = set(os.listdir("/proc/self/fd"))
+    with pytest.raises(signbox.KeyGone, match="ended with 1: key 'signbox:binance:main' has expired"):
+        Connection(start, 2, True)
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
 def test_an_answer_in_pieces_is_one_answer(false):
     pieces = "[(sys.stdout.write(c), sys.stdout.flush(), time.sleep(0.001)) for c in json.dumps(dict(v=1, id=question['id'], request=signed)) + chr(10)]"
     with false(pieces) as signer:

@@ -138,7 +138,10 @@ class Connection:
         try:
             until = self._born + deadline
             self._awaited.append(0)
-            self._lines.send(b'{"v":1,"id":0,"op":"hello"}\n', until)
+            try:
+                self._lines.send(b'{"v":1,"id":0,"op":"hello"}\n', until)
+            except SignerDied:
+                raise self._died() from None
             answer = self._answer(0, until)
             if not isinstance(answer.get("hello"), dict) or "keys" not in answer["hello"]:
                 raise refusal(answer)
@@ -167,7 +170,11 @@ class Connection:
             line = lines.exchange(question, patience)
         except NotAsked:
             self._died()
-            line = self._begin_again(deadline, number).exchange(question, patience)
+            lines = self._begin_again(deadline, number)
+            try:
+                line = lines.exchange(question, patience)
+            except SignerDied:
+                raise self._died() from None
         except SignerDied:
             raise self._died() from None
         answer = self._take(line, number)
