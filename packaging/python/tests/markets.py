@@ -31,7 +31,7 @@ CASES = {
     "coinbaseexchange": Case("LTC-USDT", {"id": "1"}, {"accounts": [], "GET /orders": []}, {}),
     "bitfinex": Case("tLTCUST", [0, "on-req", None, None, [[1, None, 7, "tLTCUST", 1, 1, 1, 1, "EXCHANGE LIMIT"] + [None] * 24], None, "SUCCESS", "ok"], {"r/wallets": [], "r/orders/tLTCUST": [], "order/cancel": [0, "oc-req", None, None, [1, None, 7, "tLTCUST", 1, 1, 1, 1, "EXCHANGE LIMIT"] + [None] * 24, None, "SUCCESS", "ok"], "w/withdraw": [1, "acc_wd-req", None, None, [7, None, "litecoin", None, "exchange", 1, None, None, 0.1], None, "SUCCESS", "ok"]}, {"network": "LTC"}),
     "htx": Case("ltcusdt", {"status": "ok", "code": 200, "data": "1"}, {"account/accounts": {"status": "ok", "data": [{"id": 7, "type": "spot"}]}, "balance": {"status": "ok", "data": {"list": []}}, "openOrders": {"status": "ok", "data": []}}, {"network": "LTC"}),
-    "gemini": Case("ltcusdt", {"order_id": "1", "symbol": "ltcusdt", "result": "ok", "txHash": "1", "is_live": True, "is_cancelled": False}, {"balances": [], "v1/orders": []}, {}),
+    "gemini": Case("ltcusdt", {"order_id": "1", "symbol": "ltcusdt", "result": "ok", "txHash": "1", "is_live": True, "is_cancelled": False, "type": "exchange limit"}, {"balances": [], "v1/orders": []}, {}),
     "coinbase": Case("LTC-USDT", {"success": True, "success_response": {"order_id": "1"}, "results": [{"success": True, "order_id": "1"}], "orders": [], "data": {"id": "1"}, "accounts": [], "has_next": False}, {"/accounts": {"accounts": [{"uuid": "7", "name": "LTC Wallet", "currency": "LTC", "type": "ACCOUNT_TYPE_CRYPTO", "available_balance": {"value": "1", "currency": "LTC"}, "hold": {"value": "0", "currency": "LTC"}}]}}, {}),
 }  # fmt: skip
 

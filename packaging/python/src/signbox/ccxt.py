@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Any
 
 import ccxt
@@ -37,7 +38,7 @@ class RateLimited(errors.RateLimited, ccxt.RateLimitExceeded):
 
 
 class Stale(errors.Stale, ccxt.InvalidNonce):
-    """The time or nonce that ccxt has put in is not taken: a clock that differs, or two requests in a millisecond."""
+    """The time or nonce that ccxt has put in is not taken, twice: its clock or ours is wrong."""
 
 
 class BadRequest(errors.BadRequest, ccxt.BadRequest):
@@ -82,9 +83,13 @@ def signed(base: Any, key: str | Signer) -> Any:
             request = super().sign(*args, **options)
             if not USED.what or (USED.what == PUBLIC and not bears(request, self.apiKey)):
                 return request
-            headers = {name: str(value) for name, value in (request["headers"] or {}).items()}
             try:
-                answer = shared(key).sign(request["method"], request["url"], headers, request["body"])
+                try:
+                    answer = asked(key, request)
+                except errors.Stale:  # most likely ccxt's nonce, of the same millisecond as the last one
+                    time.sleep(0.002)
+                    request = super().sign(*args, **options)
+                    answer = asked(key, request)
             except errors.SignboxError as error:
                 raise translated(error) from error
             return {**request, **cleaned(answer, self.apiKey)}
@@ -136,6 +141,12 @@ class Watched:
             put_aside(type(exchange), self._name)
         else:
             exchange.__dict__[self._name] = value
+
+
+def asked(key: str | Signer, request: Any) -> Any:
+    """The request signed, as the signer gives it."""
+    headers = {name: str(value) for name, value in (request["headers"] or {}).items()}
+    return shared(key).sign(request["method"], request["url"], headers, request["body"])
 
 
 def fill(exchange: Any) -> None:
