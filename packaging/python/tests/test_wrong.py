@@ -176,25 +176,27 @@ def test_what_a_false_signer_says_at_its_end_is_told(false):
             signer.sign(*ASK)
 
 
-def test_both_ways_to_write_json_say_the_same():
-    if _json.orjson is None:
-        pytest.skip("orjson is not installed")
+ENCODERS = [_json.encode_plain, *([_json.encode_orjson] if _json.orjson else [])]
+
+
+@pytest.mark.parametrize("encode", ENCODERS)
+def test_what_is_written_is_what_was_asked(encode):
     chance = random.Random(1)
     letters = [chr(i) for i in range(0, 0x300)] + ['"', "\\", "\u2028", "\U0001f600", "\ud7ff", "\x7f"]
     for number in range(500):
-        text = ["".join(chance.choices(letters, k=chance.randrange(30))) for _ in range(5)]
-        headers = {text[3]: text[4]} if number % 3 else None
-        request = ("POST", text[0], headers, text[1] if number % 2 else None)
-        one, other = (
-            json.loads(encode(number, "sign", "a/b", request, text[2]))
-            for encode in (_json.encode_plain, _json.encode_orjson)
+        url, body, name, value, reference = (
+            "".join(chance.choices(letters, k=chance.randrange(1, 30))) for _ in range(5)
         )
-        other["request"]["headers"] = other["request"]["headers"] or {}
-        assert one == other
-        assert _json.decode_plain(json.dumps(one).encode()) == one
+        headers = {name: value} if number % 3 else {}
+        request = {"method": "POST", "url": url, "headers": headers, "body": body if number % 2 else None}
+        line = encode(number, "sign", "a/b", tuple(request.values()), reference if number % 5 else "")
+        asked = {"v": 1, "id": number, "op": "sign", "key": "a/b", "request": request}
+        assert json.loads(line) == ({**asked, "reference": reference} if number % 5 else asked)
+        assert line.endswith(b"\n") and line.count(b"\n") == 1
+        assert _json.decode_plain(line) == _json.decode(line) == json.loads(line)
 
 
-@pytest.mark.parametrize("encode", [_json.encode_plain, *([_json.encode_orjson] if _json.orjson else [])])
+@pytest.mark.parametrize("encode", ENCODERS)
 def test_what_is_no_text_is_a_bad_request(encode):
     for request in [("GET", "/\ud800", None, None), ("GET", "/", None, b"\xff")]:
         with pytest.raises(signbox.BadRequest):
