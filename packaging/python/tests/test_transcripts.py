@@ -84,9 +84,12 @@ def test_the_client_gets_what_the_transcript_says(file):
                     parts = (request["method"], request["url"], request.get("headers"), request.get("body"))
                     got = signer._ask(asked["op"], asked["key"], parts, asked.get("reference", ""), 5)
                     del got["v"], got["id"]
-                    written = json.dumps(got, separators=(",", ":"), ensure_ascii=False)
-                    assert re.fullmatch(pattern(rest), written), f"{rest}\n{written}"
-                    assert "error" not in got or str(refusal(got))
+                    if "error" in got:  # its text is for people, and may change
+                        one, other = refusal(got), refusal(json.loads(rest))
+                        assert type(one) is type(other) and vars(one) == vars(other), f"{rest}\n{one}"
+                    else:
+                        written = json.dumps(got, separators=(",", ":"), ensure_ascii=False)
+                        assert re.fullmatch(pattern(rest), written), f"{rest}\n{written}"
                     played += 1
             elif word == "exit":
                 signer.close()
