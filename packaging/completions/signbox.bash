@@ -257,7 +257,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__adopt)
-            opts="-h --exchange --label --replace --password-fd --dry-run --yes --allow --limit --timeout --keyring --users --group --skew --help"
+            opts="-h --exchange --label --replace --password-fd --dry-run --yes --allow --limit --accept-unenforced --timeout --keyring --users --group --skew --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -280,6 +280,10 @@ _signbox() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --accept-unenforced)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

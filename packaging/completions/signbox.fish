@@ -81,6 +81,7 @@ complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l label -d 'The 
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l password-fd -d 'Read hummingbot\'s password from this descriptor instead of the terminal' -r
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l allow -d 'What the key may be used for: read, trade, cancel, transfer, withdraw, admin, unknown, raw, login' -r
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l limit -d 'A limit on what is signed, see signbox-policy(5): \'symbols=BTCUSDT\', \'notional=1000\'; may be given more than once' -r
+complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l accept-unenforced -d 'Limits that may be there though the exchange does not sign what they are on, so that they hold what is asked for alone' -r
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l timeout -d 'Forget the key after this long: 90s, 30m, 8h, 7d' -r
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l keyring -d 'Where to keep it [default: session]' -r -f -a "session\t'Gone at logout; other sessions of the user cannot read it'
 user\t'Gone at reboot; open to every process of the user'

@@ -175,7 +175,7 @@ fn a_change_that_says_no_symbol_is_held_to_the_least_of_all() {
 #[test]
 fn a_login_that_trades_without_further_signatures_is_refused_under_limits() {
     let url = "/api/v3/account?apiKey=AK&timestamp=1700000000000";
-    assert_eq!(Key::with("binance", &[("symbols", "BTCUSDT")]).rule("GET", url, None), "fits-limited");
+    assert_eq!(Key::with("binance", &[("symbols", "BTCUSDT")]).rule("GET", url, None), "fits-ungranted");
 }
 
 #[test]
