@@ -131,7 +131,7 @@ class Connection:
 
     def _begin(self, deadline: float) -> None:
         """Starts the signer and asks what it is."""
-        self._lines, self._process = self._start()
+        self._lines, self._process, self._once = self._start()
         self._born = monotonic()
         self._end = weakref.finalize(self, shut, self._lines, self._process)
         self._awaited.clear()
@@ -248,8 +248,8 @@ class Connection:
         """Why no other signer may take the place of the one that has ended; None if it may."""
         if not self._restart:
             return "; it is not started again, as 'restart' is off"
-        if self._process is None:
-            return "; start the bot again with 'signbox run'"
+        if self._once:
+            return f"; {self._once}"
         if self.hello.get("mode") == "claimed":
             return "; the key ended with it: add the key again, and start the bot again"
         if monotonic() - self._born < TOO_SOON:

@@ -1,4 +1,4 @@
-"""Where a signer comes from: a program that is started here, or the one that `signbox run` has left for this program."""
+"""Where a signer comes from: a program that is started here, a service's socket, or what `signbox run` has left for us."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ INSTALLED = "/usr/libexec/signbox/signbox-signer"
 
 
 class Started(NamedTuple):
-    """A signer, and its process if it is our child."""
+    """A signer, its process if it is our child, and why there is no other in its place, if there is none."""
 
     lines: Lines
-    process: subprocess.Popen[bytes] | None
+    process: subprocess.Popen[bytes] | None = None
+    once: str = ""
 
 
 def spawn(handle: str, program: str | None, arguments: Sequence[str], one_socket: bool) -> Started:
@@ -55,6 +56,18 @@ def spawn(handle: str, program: str | None, arguments: Sequence[str], one_socket
     return Started(Lines(answers, questions, said), process)
 
 
+def connect(path: str) -> Started:
+    """Reaches the signer of a service, behind a socket in the file system."""
+    reached = socket.socket(socket.AF_UNIX)
+    try:
+        reached.connect(path)
+    except OSError as error:
+        reached.close()
+        raise SignerMissing(f"no signer at {path}: {error.strerror}; is its service running, for this user?") from None
+    end = reached.detach()
+    return Started(Lines(end, end))
+
+
 def inherit() -> Started | None:
     """Takes the signer that `signbox run` started for this program; None if it was not started that way."""
     text = os.environ.pop(VARIABLE, None)
@@ -76,4 +89,4 @@ def inherit() -> Started | None:
         raise SignerMissing(
             "another process already uses the signer of this 'signbox run': one bot to a signer, start another"
         ) from None
-    return Started(Lines(answers, questions), None)
+    return Started(Lines(answers, questions), once="start the bot again with 'signbox run'")

@@ -12,6 +12,7 @@ from typing import Any, TypedDict, Union
 
 from ._connection import Connection
 from ._json import Body, Headers
+from ._start import connect as reach
 from ._start import inherit, spawn
 from .errors import Closed, SignboxError, refusal
 
@@ -41,7 +42,8 @@ Request = Union[tuple[str, str], tuple[str, str, Headers], tuple[str, str, Heade
 class Signer:
     """Signs requests with the key `exchange/label`, which this process never reads.
 
-    Under `signbox run` it is the signer of that; else signbox-signer is started, with `arguments` before the key.
+    Under `signbox run` it is the signer of that; else the one of a service behind the socket `connect`; else signbox-signer
+    is started, with `arguments` before the key.
     `deadline` is in seconds. A signer that has ended is started again unless `restart` is off, the key was claimed, or a
     limit of the key is counted in the signer's memory. May be used by several threads at once, and by one process: in a fork it raises
     `Forked`.
@@ -55,6 +57,7 @@ class Signer:
         *,
         deadline: float = DEADLINE,
         restart: bool = True,
+        connect: str | None = None,
         socketpair: bool = False,
         program: str | None = None,
         arguments: Sequence[str] = (),
@@ -63,7 +66,7 @@ class Signer:
         self._own: Connection | None = None
         connection = inherited(deadline)
         if connection is None:
-            start = partial(spawn, key, program, tuple(arguments), socketpair)
+            start = partial(reach, connect) if connect else partial(spawn, key, program, tuple(arguments), socketpair)
             connection = self._own = Connection(start, deadline, restart)
         self._connection = connection
         self._ask: Ask = connection.ask
