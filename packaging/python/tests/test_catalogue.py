@@ -64,7 +64,7 @@ def test_the_adapter_makes_what_ccxt_makes(name, known):
     exchange = name.split()[0]
     right, _ = credentials.pair(name)
     record = {field: right[kind] for kind, field in credentials.FIELDS.items() if right.get(kind)}
-    given = {kind: right[kind] for kind in ("apiKey", "token") if kind in right and exchange != "coinbase"}
+    given = {kind: right[kind] for kind in ("apiKey", "token") if kind in right}
     with keyring.key(f"signbox:{exchange}:main", json.dumps({**record, "allow": compare.WORDS})):
         with signbox.Signer(f"{exchange}/main", arguments=["--max-skew", "off"]) as signer:
             mine = signbox.ccxt.signed(getattr(ccxt, exchange), signer)({**given, "enableRateLimit": False})
