@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import ccxt
@@ -226,3 +227,30 @@ def test_without_a_signer_nothing_is_sent(program, key, tmp_path):
                 exchange.fetch_balance()
         assert isinstance(failed.value, signbox.SignboxError)
         assert not server.seen
+
+
+def test_orders_that_ccxt_signs_before_sign_are_signed_anew(key):
+    """Hyperliquid: the signature of a wallet stands in the body, and sign() sees it ready."""
+    import frozen  # of tests/ccxt
+
+    wallet = "0x" + "12" * 32
+    key("hyperliquid/main", secret=wallet, allow=[*ALL, "admin"])
+    address = {"walletAddress": "0x" + "ab" * 20}
+    sent: dict[str, list[str]] = {"plain": [], "signbox": []}
+    with signbox.Signer("hyperliquid/main", arguments=["--max-skew", "off"]) as signer:
+        for which, exchange in {
+            "plain": ccxt.hyperliquid({**address, "privateKey": wallet}),
+            "signbox": signbox.ccxt.signed(ccxt.hyperliquid, signer)(address),
+        }.items():
+            with Exchange("hyperliquid") as server:
+                ready(exchange, server, CASES["binance"]._replace(market="10107"))
+                exchange.markets["LTC/USDT"]["baseId"] = "10107"
+                frozen.freeze(exchange, frozen.NOW_MS)
+                for call, arguments in list(calls().items())[:2]:
+                    with suppress(Exception):  # the server's answer says nothing
+                        getattr(exchange, call)(*arguments)
+                sent[which] = [one.body for one in server.seen]
+    assert sent["plain"] == sent["signbox"]
+    assert any('"type":"order"' in body for body in sent["plain"]) and any(
+        '"cancels"' in body for body in sent["plain"]
+    )
