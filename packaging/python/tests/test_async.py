@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -101,5 +102,26 @@ def test_a_thread_may_use_the_same_signer(binance):
             tasks = [signer.sign("GET", f"{URL}openOrders?symbol=A{i}") for i in range(50)]
             for i, signed in enumerate(await asyncio.gather(*threads, *tasks)):
                 assert f"symbol={'TA'[i // 50]}{i % 50}&" in signed["url"] and verified(signed)
+
+    asyncio.run(main())
+
+
+def test_threads_that_are_all_taken_do_not_keep_an_answer_from_who_asked(binance):
+    """A task that has asked holds the connection: if it needed one of the loop's threads, and they waited for it, all would stand."""
+
+    async def main():
+        with signbox.Signer(binance, deadline=8) as both:
+            free = threading.Event()
+            loop = asyncio.get_running_loop()
+            taken = [loop.run_in_executor(None, free.wait) for _ in range(100)]
+            os.kill(process_of(both).pid, signal.SIGSTOP)
+            task = asyncio.create_task(signbox.AsyncSigner(both).sign("GET", f"{URL}openOrders?symbol=TASK"))
+            await asyncio.sleep(0.05)
+            os.kill(process_of(both).pid, signal.SIGCONT)
+            try:
+                assert "symbol=TASK&" in (await asyncio.wait_for(task, 3))["url"]
+            finally:
+                free.set()
+                await asyncio.gather(*taken)
 
     asyncio.run(main())

@@ -14,7 +14,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ._json import decode, encode
 from ._lines import Lines, NotAsked
@@ -38,6 +38,13 @@ LOG = logging.getLogger("signbox")
 BATCH = 64  # questions in one write: more bring nothing
 TOO_SOON = 1.0  # a signer that ends within so many seconds is not started again
 PATIENCE = 0.002  # how long an event loop may stand still for an answer
+
+
+class Later(NamedTuple):
+    """What waits for an answer, in another thread. Where it `holds` the connection, nobody else gets on before it has run."""
+
+    wait: Callable[[], Any]
+    holds: bool
 
 
 class Connection:
@@ -86,15 +93,15 @@ class Connection:
         return answers
 
     def ask_soon(self, op: str, key: str, request: Any, reference: str, deadline: float) -> Any:
-        """Asks one question; returns its answer if that comes at once, else a function that waits for it."""
+        """Asks one question; returns its answer if that comes at once, else who waits for it."""
         if self._awaited or not self._lock.acquire(False):
-            return lambda: self.ask(op, key, request, reference, deadline)
+            return Later(lambda: self.ask(op, key, request, reference, deadline), False)
         try:
             answer = self._exchange(op, key, request, reference, PATIENCE, deadline)
         except DeadlinePassed:
             # The lock stays taken: answers come in the order of the questions.
             number, end = self._last, monotonic() + deadline
-            return lambda: self._finish(number, end)
+            return Later(lambda: self._finish(number, end), True)
         except BaseException:
             self._lock.release()
             raise

@@ -6,11 +6,12 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from types import TracebackType
 from typing import Any, TypedDict, Union
 
-from ._connection import Connection
+from ._connection import Connection, Later
 from ._json import Body, Headers
 from ._start import connect as reach
 from ._start import inherit, spawn
@@ -191,12 +192,18 @@ class AsyncSigner:
     async def _asked(self, op: str, request: Any, reference: str) -> Any:
         signer = self.signer
         answer = signer._ask_soon(op, signer.key, request, reference, signer.deadline)
-        if not callable(answer):
+        if not isinstance(answer, Later):
             return answer
+        loop = asyncio.get_running_loop()
+        # What holds the connection has a thread of its own: those of the loop may all be waiting for the connection.
+        pool = ThreadPoolExecutor(1) if answer.holds else None
         try:
-            waiting = asyncio.get_running_loop().run_in_executor(None, answer)
+            waiting = loop.run_in_executor(pool, answer.wait)
         except RuntimeError:  # the loop is ending and has no threads any more
-            return answer()
+            return answer.wait()
+        finally:
+            if pool is not None:
+                pool.shutdown(wait=False)
         # Shielded: whoever is cancelled stops waiting, but the answer is still taken off the line.
         return await asyncio.shield(waiting)
 
