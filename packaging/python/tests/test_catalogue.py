@@ -62,7 +62,7 @@ def known():
 @pytest.mark.parametrize("name", compare.cases())
 def test_the_adapter_makes_what_ccxt_makes(name, known):
     exchange = name.split()[0]
-    right, _ = credentials.pair(name)
+    right = credentials.credentials(name, "right")
     record = {field: right[kind] for kind, field in credentials.FIELDS.items() if right.get(kind)}
     given = {kind: right[kind] for kind in ("apiKey", "token") if kind in right}
     with keyring.key(f"signbox:{exchange}:main", json.dumps({**record, "allow": compare.WORDS})):
