@@ -74,7 +74,7 @@ impl Entry {
 
     /// Whether this is a decision on a request.
     pub(super) fn is_decision(&self) -> bool {
-        matches!(self.event.as_str(), "sign" | "check")
+        matches!(self.event.as_str(), "sign" | "check" | "login")
     }
 
     /// Whether a request was refused.
@@ -92,7 +92,7 @@ impl Entry {
         let text = |part: &Option<String>| clean(part.as_deref().unwrap_or("?"));
         let number = |part: Option<u64>| part.map_or_else(|| "?".to_owned(), |part| part.to_string());
         match self.event.as_str() {
-            "sign" | "check" => self.decided(),
+            "sign" | "check" | "login" => self.decided(),
             "start" => format!(
                 "a signer starts: process {} of user {}, signbox {}",
                 number(self.pid),
@@ -187,6 +187,10 @@ mod tests {
             (
                 r#"{"event":"sign","request":"0123456789abcdef0123456789abcdef","decision":"signed","rule":"granted"}"#,
                 "signed     request 0123456789abcdef  (granted)",
+            ),
+            (
+                r#"{"event":"login","class":"login","endpoint":"login auth","decision":"refused","rule":"not-enforceable"}"#,
+                "refused    login     login auth  (not-enforceable)",
             ),
             (
                 r#"{"event":"start","pid":7,"uid":1000,"version":"0.1.0","public":null}"#,

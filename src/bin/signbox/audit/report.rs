@@ -104,11 +104,11 @@ impl Day {
                 self.asked += 1;
                 self.would += u64::from(!refused);
             }
-            "sign" if refused => {
+            "sign" | "login" if refused => {
                 self.refused += 1;
                 *under(&mut self.rules, entry.rule.as_deref().unwrap_or("?")) += 1;
             }
-            "sign" => self.sign(entry),
+            "sign" | "login" => self.sign(entry),
             _ => {}
         }
         if let Some(alert) = &entry.alert {
@@ -184,6 +184,10 @@ impl Day {
         }
         for (name, sum) in &self.moved {
             line("transfers", &format!("{} {}, {}", sum.total(), clean(name), count(sum.count, "time")));
+        }
+        if let Some(logins) = self.classes.get("login") {
+            let logins = count(*logins, "login");
+            line("LOGINS", &format!("{logins}: what was sent over such a connection is not in the log"));
         }
         if self.more > 0 {
             line("", &format!("and {} in batches, of which the log says no more", count(self.more, "order")));
