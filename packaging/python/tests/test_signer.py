@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import hashlib
 import hmac
 import logging
@@ -61,6 +63,33 @@ def test_a_request_comes_back_signed(signer):
     assert signed["headers"] == {"User-Agent": "bot", "X-MBX-APIKEY": "FAKEkey"}
     assert signed["body"].startswith(ORDER + "&timestamp=")
     assert (signed["method"], signed["url"]) == ("POST", URL + "order")
+
+
+def test_a_login_comes_back_with_the_names_of_the_exchange(key):
+    with Signer(key("okx/main", key="FAKEkey", secret=SECRET, passphrase="made-up", allow=["login"])) as signer:
+        stamp = str(int(time.time()))
+        for login in (
+            signer.login(),
+            signer.login("login", {"sign": "placeholder", "apiKey": "placeholder", "timestamp": stamp}),
+            asyncio.run(signbox.AsyncSigner(signer).login("login", {"timestamp": stamp})),
+        ):
+            signed = hmac.new(SECRET.encode(), (login["timestamp"] + "GET/users/self/verify").encode(), hashlib.sha256)
+            assert login.pop("sign") == base64.b64encode(signed.digest()).decode()
+            assert abs(int(login.pop("timestamp")) - int(stamp)) < 5
+            assert login == {"apiKey": "FAKEkey", "passphrase": "made-up"}
+        for name, fields in [("no-such-login", None), ("login", {"amount": "1"}), ("login", {"sign": b"bytes"})]:
+            with pytest.raises(signbox.BadRequest):
+                signer.login(name, fields)
+        with pytest.raises(signbox.Stale):
+            signer.login("login", {"timestamp": "1700000000"})
+        assert signer.login()["apiKey"] == "FAKEkey", "and it is still of use"
+
+
+def test_a_login_wants_a_grant_of_its_own(signer):
+    for login in (signer.login, lambda: asyncio.run(signbox.AsyncSigner(signer).login())):
+        with pytest.raises(signbox.Denied) as denied:
+            login()
+        assert denied.value.rule == "class-not-granted"
 
 
 def test_a_body_of_bytes_is_text_too_and_other_bytes_are_a_bad_request(signer):

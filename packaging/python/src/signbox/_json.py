@@ -16,10 +16,13 @@ except ImportError:
 
 Body = Union[str, bytes, bytearray, None]
 Headers = Optional[Mapping[str, str]]
+Fields = Optional[Mapping[str, Any]]
 
 
-def encode_plain(number: int, op: str, key: str, request: tuple[str, str, Headers, Body], reference: str) -> bytes:
-    """Returns the line of a question about a request."""
+def encode_plain(number: int, op: str, key: str, request: Any, reference: str) -> bytes:
+    """Returns the line of a question about a request, or of one for a login."""
+    if op == "login":
+        return encode_login(number, key, *request)
     method, url, headers, body = request
     quote = encode_basestring
     try:
@@ -40,8 +43,10 @@ def decode_plain(line: bytes) -> Any:
     return READ(line.decode())[0]
 
 
-def encode_orjson(number: int, op: str, key: str, request: tuple[str, str, Headers, Body], reference: str) -> bytes:
-    """Returns the line of a question about a request."""
+def encode_orjson(number: int, op: str, key: str, request: Any, reference: str) -> bytes:
+    """Returns the line of a question about a request, or of one for a login."""
+    if op == "login":
+        return encode_login(number, key, *request)
     method, url, headers, body = request
     try:
         if isinstance(body, (bytes, bytearray)):
@@ -54,6 +59,17 @@ def encode_orjson(number: int, op: str, key: str, request: tuple[str, str, Heade
     except (TypeError, ValueError) as error:
         raise unwritable(error) from None
     return line
+
+
+def encode_login(number: int, key: str, name: str | None, fields: Fields) -> bytes:
+    """Returns the line of a question for a login: too seldom for haste."""
+    try:
+        question = {"v": 1, "id": number, "op": "login", "key": key, "fields": dict(fields or {})}
+        if name is not None:
+            question["login"] = name
+        return (json.dumps(question, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    except (TypeError, ValueError) as error:
+        raise BadRequest(f"the fields of a login must be JSON, in UTF-8: {error}", "bad_request") from None
 
 
 def unwritable(error: Exception) -> BadRequest:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, TypedDict, Union
 
 from ._connection import Connection, Later
-from ._json import Body, Headers
+from ._json import Body, Fields, Headers
 from ._start import connect as reach
 from ._start import inherit, spawn
 from .errors import Closed, SignboxError, refusal
@@ -116,6 +116,18 @@ class Signer:
         verdict: Verdict = answer["check"]
         return verdict
 
+    def login(self, name: str | None = None, fields: Fields = None) -> dict[str, Any]:
+        """Returns what the exchange wants to see in the login of a WebSocket, by its names there. Raises as `sign` does.
+
+        `name` is the login's in signbox-protocol(7), by default the first one for the kind of key; `fields` is what is said
+        already, signed with a placeholder or not. The key needs the grant `login`: such a connection may do all that the API key may.
+        """
+        answer = self._ask("login", self.key, (name, fields), "", self.deadline)
+        if "login" not in answer:
+            raise refusal(answer)
+        login: dict[str, Any] = answer["login"]
+        return login
+
     def hello(self) -> dict[str, Any]:
         """What the signer is, as it said when it started: see signbox-protocol(7)."""
         return self._connection.hello
@@ -172,6 +184,14 @@ class AsyncSigner:
             raise refusal(answer)
         verdict: Verdict = answer["check"]
         return verdict
+
+    async def login(self, name: str | None = None, fields: Fields = None) -> dict[str, Any]:
+        """As `Signer.login`."""
+        answer = await self._asked("login", (name, fields), "")
+        if "login" not in answer:
+            raise refusal(answer)
+        login: dict[str, Any] = answer["login"]
+        return login
 
     def hello(self) -> dict[str, Any]:
         """As `Signer.hello`."""
