@@ -1,26 +1,35 @@
-"""ccxt whose requests are signed by signbox: ccxt, ccxt.async_support, and the REST part of ccxt.pro.
+"""ccxt whose requests and WebSocket logins are signed by signbox: ccxt, ccxt.async_support and ccxt.pro.
 
     exchange = signbox.ccxt.signed(ccxt.kraken, "kraken/main")()      # a class, to make exchanges from
     signbox.ccxt.attach(exchange, "kraken/main")                      # or one line for an exchange that is there
 
 ccxt builds each request as ever, and signs it with a placeholder. What was built with a credential goes to the signer, which looks at it,
 drops that signature, and puts the true one in its place. Public requests go their own way. A refusal is a
-`ccxt.PermissionDenied` that bots don't repeat; see the classes below for the rest. WebSocket logins are not signed: ccxt makes
-them outside of sign(), with the placeholder, and the exchange refuses them.
+`ccxt.PermissionDenied` that bots don't repeat; see the classes below for the rest.
+
+ccxt.pro makes the login of a WebSocket outside of sign(), with the placeholder too. Where it is one of `LOGINS`, the signer puts the true one in
+its place before it is sent, if the key has the grant `login`. What else bears a placeholder or its signature, such as an order over a
+WebSocket, is not sent: `BadRequest`.
 """
 
 from __future__ import annotations
 
+import base64
+import copy
+import json
 import logging
 import threading
 import time
-from typing import Any
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Any, Union
 
 import ccxt
 
 from . import errors
 from .placeholder import TEXT, is_placeholder, placeholder
-from .signer import Signer, shared
+from .signer import AsyncSigner, Signer, shared
 
 LOG = logging.getLogger("signbox")
 
@@ -80,7 +89,7 @@ def signed(base: Any, key: str | Signer) -> Any:
 
         def sign(self, *args: Any, **options: Any) -> Any:
             USED.what = 0
-            request = super().sign(*args, **options)
+            request = built(super().sign, *args, **options)
             used = USED.what or (SECRET if SIGNATURE in str(request["body"]) else 0)
             if not used or (used == PUBLIC and not bears(request, self.apiKey)):
                 return request
@@ -89,12 +98,20 @@ def signed(base: Any, key: str | Signer) -> Any:
                     answer = asked(key, request)
                 except errors.Stale:  # most likely ccxt's nonce, of the same millisecond as the last one
                     time.sleep(0.002)
-                    request = super().sign(*args, **options)
+                    request = built(super().sign, *args, **options)
                     answer = asked(key, request)
             except errors.SignboxError as error:
                 raise translated(error) from error
             return {**request, **cleaned(answer, self.apiKey)}
 
+        def client(self, url: str) -> Any:
+            client = super().client(url)
+            if "send" not in vars(client):
+                client.send = partial(send, self, key, client.send)
+            return client
+
+    for name in ("hmac", "rsa", "eddsa", "ecdsa", "jwt"):
+        setattr(Signed, name, noting(Signed, name))
     Signed.__name__, Signed.__qualname__ = base.__name__, base.__qualname__
     return Signed
 
@@ -117,10 +134,38 @@ def install(keys: dict[str, str | Signer]) -> None:
                 setattr(module, name, signed(getattr(module, name), key))
 
 
+Place = tuple[Union[str, int], ...]
+
+
+def under(place: Place, *names: str) -> dict[str, Place]:
+    """Fields that stand in one place of a message, by their names."""
+    return {name: (*place, name) for name in names}
+
+
+# The logins of ccxt.pro, by exchange: what stands in the message, the login's name in signbox-protocol(7), and where in the
+# message its fields stand; the signature, which tells it from a message without one, is the last.
+GATE = {"channel": ("channel",), **under(("payload",), "timestamp", "api_key", "signature")}
+GATE_CHANNEL = {**under((), "channel", "event", "time"), **under(("auth",), "KEY", "SIGN")}
+USER = "userDataStream.subscribe.signature"
+LOGINS: dict[str, list[tuple[dict[str, str], str, dict[str, Place]]]] = {
+    "binance": [({"method": USER}, USER, under(("params",), "recvWindow", "timestamp", "apiKey", "signature"))],
+    "bitget": [({"op": "login"}, "login", under(("args", 0), "apiKey", "passphrase", "timestamp", "sign"))],
+    "bitmex": [({"op": "authKeyExpires"}, "authKeyExpires", {"key": ("args", 0), "expires": ("args", 1), "signature": ("args", 2)})],
+    "bybit": [({"op": "auth"}, "auth", {"api_key": ("args", 0), "expires": ("args", 1), "signature": ("args", 2)})],
+    "coinbaseexchange": [({"type": "subscribe"}, "subscribe", under((), "key", "passphrase", "timestamp", "signature"))],
+    "deribit": [({"method": "public/auth"}, "client_signature", under(("params",), "grant_type", "client_id", "timestamp", "nonce", "data", "signature"))],
+    "gate": [
+        ({"event": "api", "channel": "spot.login"}, "login", GATE),
+        ({"event": "api", "channel": "futures.login"}, "login", GATE),
+        ({"event": "subscribe"}, "subscribe", GATE_CHANNEL),
+    ],
+    "okx": [({"op": "login"}, "login", under(("args", 0), "apiKey", "passphrase", "timestamp", "sign"))],
+}  # fmt: skip
 NOT_SECRET = ("apiKey", "uid", "login", "accountId")
 SIGNATURE = '"signature":'  # in a body that was signed before sign() saw it, as orders of Hyperliquid are
 PUBLIC, SECRET = 1, 2
-USED = threading.local()  # what the sign() that runs in this thread has read
+USED = threading.local()  # what the sign() that runs in this thread has read, and whether one runs
+NOTED = 1000  # how many signatures that ccxt.pro has made, and maybe not sent, are known again
 
 
 class Watched:
@@ -145,10 +190,97 @@ class Watched:
             exchange.__dict__[self._name] = value
 
 
+def built(sign: Callable[..., Any], *args: Any, **options: Any) -> Any:
+    """A request as ccxt signs it: what it makes here is the signer's to replace, and not noted."""
+    USED.signing = True
+    try:
+        return sign(*args, **options)
+    finally:
+        USED.signing = False
+
+
 def asked(key: str | Signer, request: Any) -> Any:
     """The request signed, as the signer gives it."""
     headers = {name: str(value) for name, value in (request["headers"] or {}).items()}
     return shared(key).sign(request["method"], request["url"], headers, request["body"])
+
+
+async def send(exchange: Any, key: str | Signer, plain: Callable[[Any], Awaitable[Any]], message: Any) -> Any:
+    """Sends a message over a WebSocket: a login as the signer gives it, and nothing else that was made with a placeholder."""
+    try:
+        found = known_login(exchange, message)
+        if found:
+            message = await logged_in(key, message, *found)
+        if in_message(message, placeholders(exchange)):
+            raise errors.BadRequest(
+                f"this message of {exchange.id} is signed, or has a placeholder in it, and is no login that signbox knows; "
+                "over a WebSocket it signs logins alone, so it was not sent",
+                "bad_request",
+            )
+    except errors.SignboxError as error:
+        raise translated(error) from error
+    return await plain(message)
+
+
+async def logged_in(key: str | Signer, message: Any, name: str, places: dict[str, Place]) -> Any:
+    """The message with the signer's login in it."""
+    fields = {field: at(message, place) for field, place in places.items()}
+    given = {field: value for field, value in fields.items() if value is not None}
+    answer = await AsyncSigner(shared(key)).login(name, given)
+    message = copy.deepcopy(message)
+    for field, value in answer.items():
+        *way, last = places[field]
+        at(message, way)[last] = value
+    return message
+
+
+def known_login(exchange: Any, message: Any) -> tuple[str, dict[str, Place]] | None:
+    """Which login a message is, and where its fields stand."""
+    for kind in type(exchange).__mro__:
+        for pattern, name, places in LOGINS.get(kind.__name__, []):
+            wanted = all(at(message, (member,)) == value for member, value in pattern.items())
+            if wanted and at(message, list(places.values())[-1]) is not None:
+                return name, places
+    return None
+
+
+def at(message: Any, place: Iterable[str | int]) -> Any:
+    """What stands in a place of a message, None if there is no such place."""
+    for step in place:
+        try:
+            message = message[step]
+        except (LookupError, TypeError):
+            return None
+    return message
+
+
+def noting(kind: type, name: str) -> Callable[..., Any]:
+    """A way to sign of ccxt's that notes what it makes outside of sign(), for nobody to send it."""
+
+    def made(exchange: Any, *args: Any, **options: Any) -> Any:
+        signature = getattr(super(kind, exchange), name)(*args, **options)
+        if not getattr(USED, "signing", False):
+            noted = vars(exchange).setdefault("_noted", deque(maxlen=NOTED))
+            for part in signature.values() if isinstance(signature, dict) else [signature]:
+                data = part.encode() if isinstance(part, str) else part
+                if isinstance(data, bytes):
+                    noted.extend({data.decode("latin-1"), data.hex(), base64.b64encode(data).decode()})
+        return signature
+
+    return made
+
+
+def placeholders(exchange: Any) -> list[str]:
+    """What no message may have in it: placeholders, and the signatures that were made with them."""
+    given = [vars(exchange).get(name) for name in ("apiKey", "secret", "password", "privateKey")]
+    return [text for text in given if text and is_placeholder(text)] + list(vars(exchange).get("_noted", ()))
+
+
+def in_message(message: Any, texts: Iterable[str]) -> bool:
+    """Whether one of these stands in a message, in capitals or not."""
+    whole = message if isinstance(message, str) else json.dumps(message, default=str, ensure_ascii=False)
+    folded = whole.casefold()
+    return any(text.casefold() in folded for text in texts)
 
 
 def fill(exchange: Any) -> None:
