@@ -26,7 +26,12 @@ fuzz_target!(|data: &[u8]| {
     let mut line = data.to_vec();
     let mut scratch = Scratch::default();
     let Ok(ours) = Question::parse(&mut line, &mut scratch) else { return };
-    let theirs: Line = serde_json::from_slice(data).expect("what we accept is JSON");
+    let theirs: Line = match serde_json::from_slice(data) {
+        Ok(theirs) => theirs,
+        // JSON has no largest number.
+        Err(error) if ours.op == Op::Login && error.to_string().starts_with("number out of range") => return,
+        Err(error) => panic!("what we accept is JSON: {error}"),
+    };
     if ours.op == Op::Hello {
         return;
     }
