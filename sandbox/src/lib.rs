@@ -38,7 +38,7 @@
 //!
 //! **The stack inside the secret memory.** With the key alone there, the key and both HMAC midstates lay on the
 //! ordinary stack in 18 of 18 scans; with the stack there too, in none, at no measurable cost per signature. Its
-//! size is small (12 KiB in release builds) because each page costs its first touch at start-up. Whoever needs more stack should first ask why.
+//! size is small (16 KiB in release builds) because each page costs its first touch at start-up. Whoever needs more stack should first ask why.
 //!
 //! **A second, deep stack**, for signatures with private keys alone, which take three times what the first one has. Making the
 //! first one longer was refused: it is wiped whole at every wake-up, so every HMAC would have paid. The deep one is mapped on

@@ -26,7 +26,7 @@ pub const KEY_AREA: usize = 16 * 1024;
 pub const KEY_PAGE: usize = 4 * 1024;
 
 /// How long the stack inside the mapping is: small, since each page costs its first touch at start-up.
-pub const STACK: usize = if cfg!(debug_assertions) { 256 * 1024 } else { 12 * 1024 };
+pub const STACK: usize = if cfg!(debug_assertions) { 256 * 1024 } else { 16 * 1024 };
 
 /// A key area, a stack and perhaps a deep one, locked in memory, with unmapped space around each.
 ///
