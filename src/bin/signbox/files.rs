@@ -99,6 +99,18 @@ impl Field {
     }
 }
 
+/// Where the quote stands that ends a text, from a place behind the one that begins it; a backslash takes the next byte along.
+fn closing(text: &[u8], from: usize, quote: u8) -> Option<usize> {
+    let mut at = from;
+    loop {
+        match *text.get(at)? {
+            byte if byte == quote => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
 /// The line that a place is in, the first being 1.
 fn line_of(text: &[u8], at: usize) -> usize {
     1 + text[..at].iter().filter(|byte| **byte == b'\n').count()

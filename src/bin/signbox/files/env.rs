@@ -1,6 +1,6 @@
 //! `.env` files: `NAME=value`, a line each, as shells and dotenv libraries read them.
 
-use super::{Field, Odd, Writing, indent_before, line_of};
+use super::{Field, Odd, Writing, closing, indent_before, line_of};
 
 /// Whether every line is a variable, a comment or nothing.
 pub(super) fn fits(text: &[u8]) -> bool {
@@ -71,17 +71,6 @@ pub(super) fn fields(text: &[u8]) -> Result<Vec<Field>, Odd> {
 
 fn end_of_line(text: &[u8], at: usize) -> usize {
     text[at..].iter().position(|byte| *byte == b'\n').map_or(text.len(), |newline| at + newline)
-}
-
-fn closing(text: &[u8], from: usize, quote: u8) -> Option<usize> {
-    let mut at = from;
-    loop {
-        match *text.get(at)? {
-            byte if byte == quote => return Some(at),
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The part of YAML that configurations of bots use: `name: value`, a line each, in objects by their indentation.
 
-use super::{Field, Odd, Writing};
+use super::{Field, Odd, Writing, closing};
 
 /// The members of all objects whose value stands in their line.
 pub(super) fn fields(text: &[u8]) -> Result<Vec<Field>, Odd> {
@@ -58,7 +58,7 @@ pub(super) fn fields(text: &[u8]) -> Result<Vec<Field>, Odd> {
                 (begin..begin, Writing::Bare, begin)
             }
             Some(b'"') => {
-                let end = closing(rest, begin + 1).ok_or(odd("a quote without its end in its line"))?;
+                let end = closing(rest, begin + 1, b'"').ok_or(odd("a quote without its end in its line"))?;
                 (begin + 1..end, Writing::Json, end + 1)
             }
             Some(b'\'') => {
@@ -92,17 +92,6 @@ pub(super) fn fields(text: &[u8]) -> Result<Vec<Field>, Odd> {
         fields.push(Field { inside, name, value, writing, indent, end, line: number + 1 });
     }
     Ok(fields)
-}
-
-fn closing(text: &[u8], from: usize) -> Option<usize> {
-    let mut at = from;
-    loop {
-        match *text.get(at)? {
-            b'"' => return Some(at),
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
 }
 
 #[cfg(test)]
