@@ -59,7 +59,7 @@ fn echo(key: Key, walls: bool) {
     let (stdin, stdout) = (std::io::stdin(), std::io::stdout());
     if walls {
         sandbox::prepare().expect("the walls can be prepared");
-        sandbox::enter(&[key.serial()], &(0..0)).expect("the walls can be raised");
+        sandbox::enter(&[key.serial()], &(0..0), sandbox::Doors::Ends).expect("the walls can be raised");
     }
     while read(&stdin, &mut input).is_ok_and(|count| count > 0) {
         let mut secret = Secret::empty(&mut page);

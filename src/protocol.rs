@@ -87,6 +87,8 @@ pub enum Op {
     Check,
     /// Sign a login over a WebSocket.
     Login,
+    /// Give this connection to a service two pipes in the place of its socket.
+    Pipes,
 }
 
 /// A question, as ranges of its line.
@@ -316,7 +318,8 @@ impl Fields {
                 b"sign" => Op::Sign,
                 b"check" => Op::Check,
                 b"login" => Op::Login,
-                _ => return Err(missing("unknown 'op'; known are hello, sign, check and login")),
+                b"pipes" => Op::Pipes,
+                _ => return Err(missing("unknown 'op'; known are hello, sign, check, login and pipes")),
             },
             None => return Err(missing("missing field 'op'")),
         };
@@ -325,9 +328,9 @@ impl Fields {
             return Err(missing("'login' and 'fields' are for the op login"));
         }
         let other = self.request || self.reference.is_some();
-        if op == Op::Hello {
+        if op == Op::Hello || op == Op::Pipes {
             if self.key.is_some() || other {
-                return Err(missing("'hello' takes neither key nor request nor reference"));
+                return Err(missing("'hello' and 'pipes' take neither key nor request nor reference"));
             }
             let (key, method, url) = (none(), none(), none());
             return Ok(Taken {

@@ -13,16 +13,18 @@ use crate::record;
 use nix::errno::Errno;
 use signbox_exchanges::json::Names;
 use signbox_exchanges::{Clock, Exchange, KeyKind, Parts, Place, Scratch, Signed, Skew, scan};
-use signbox_sandbox::{self as sandbox, Choice, Deep, Level, Memory, Vault, Walls};
+use signbox_sandbox::{self as sandbox, Choice, Deep, Doors, Level, Memory, Vault, Walls};
 use std::io::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
 use std::ops::Range;
 use std::path::PathBuf;
 
+mod credentials;
 mod folder;
 mod held;
 mod keys;
 mod login;
 mod seal;
+mod service;
 mod state;
 mod unique;
 
@@ -31,6 +33,7 @@ use held::Held;
 pub use keys::parse_handle;
 use keys::{Slot, find_keys};
 use seal::Seal;
+use service::Service;
 use state::{Desk, Page};
 use unique::Unique;
 
@@ -51,10 +54,25 @@ pub struct Options {
     pub skew: Option<Skew>,
     /// Where ledgers and audit logs are kept, if not in the machine's state directory.
     pub state: Option<PathBuf>,
+    /// Behind the listening socket that descriptor 0 is, as this service.
+    pub service: Option<String>,
+    /// The user whom a service answers.
+    pub peer: Option<u32>,
 }
 
 /// Raises the walls and answers lines until the input ends. Returns only if the start fails.
 pub fn serve(options: &Options) -> Result<std::convert::Infallible, String> {
+    if options.service.is_some() {
+        service::is_listening()?;
+    }
+    match start(options) {
+        // A service that ended would be started again for who waits, and would end again.
+        Err(why) if options.service.is_some() => service::refuse_all(&why),
+        failed => failed,
+    }
+}
+
+fn start(options: &Options) -> Result<std::convert::Infallible, String> {
     let prepared = sandbox::prepare().map_err(|error| error.to_string())?;
     sandbox::install_panic_hook();
     let file = policy::File::open()?;
@@ -65,15 +83,22 @@ pub fn serve(options: &Options) -> Result<std::convert::Infallible, String> {
     let memory = if deep { Memory::map_with_deep_stack(options.memory) } else { Memory::map(options.memory) };
     let memory = memory.map_err(|error| error.to_string())?;
     let mut signer = Signer::new(options, keys, &file, memory.level(), prepared.born_undumpable);
-    blocking()?;
     if let Some(folder) = folder {
         signer.open_files(folder)?;
     }
+    let mut service = options.service.as_ref().map(|_| Service::open(options, &signer)).transpose()?;
+    if service.is_none() {
+        blocking()?;
+    }
     let failed = memory.run(|vault| {
         vault.lend(record::LONGEST);
-        match signer.enter(vault) {
+        let doors = if service.is_some() { Doors::Listener } else { Doors::Ends };
+        match signer.enter(vault, doors) {
             Ok(()) => {
-                let code = signer.answer_until_the_end(vault);
+                let code = match &mut service {
+                    Some(service) => service.answer_until_the_end(&mut signer, vault),
+                    None => signer.answer_until_the_end(vault),
+                };
                 vault.wipe();
                 sandbox::exit(code)
             }
@@ -88,7 +113,7 @@ fn takes_private_keys(exchange: &Exchange) -> bool {
     exchange.kinds.iter().any(|kind| *kind != KeyKind::Hmac)
 }
 
-/// Takes O_NONBLOCK off the input and the output: behind the walls nothing can wait for a descriptor.
+/// Takes O_NONBLOCK off the input and the output: behind the walls only a service can wait for a descriptor.
 fn blocking() -> Result<(), String> {
     use nix::fcntl::{FcntlArg, OFlag, fcntl};
     use std::os::fd::AsFd;
@@ -116,7 +141,12 @@ struct Signer {
     born_undumpable: bool,
     linked_static: bool,
     walls: Option<Walls>,
+    /// Who asks: who has started this signer, or the peer of a service.
     uid: u32,
+    /// The name of the service that this signer is.
+    service: Option<String>,
+    /// The line that was answered last asked for pipes.
+    pipes: bool,
     input: Vec<u8>,
     out: Vec<u8>,
     /// How much longer than four times its line an answer can be.
@@ -134,6 +164,15 @@ struct Signer {
     stdin: Stdin,
     stdout: Stdout,
     stderr: Stderr,
+}
+
+/// What is left in the input when its whole lines are answered.
+#[derive(Debug, Default)]
+struct Rest {
+    /// How many bytes there are of a line that has not ended.
+    filled: usize,
+    /// Whether they, to the next newline, are the rest of a line that was too long.
+    too_long: bool,
 }
 
 /// What one call of [`Signer::answer`] did.
@@ -174,7 +213,9 @@ impl Signer {
             born_undumpable,
             linked_static: options.linked_static,
             walls: None,
-            uid: nix::unistd::getuid().as_raw(),
+            uid: options.peer.unwrap_or(nix::unistd::getuid().as_raw()),
+            service: options.service.clone(),
+            pipes: false,
             input: vec![0; 2 * LONGEST_LINE],
             out: Vec::with_capacity(5 * LONGEST_LINE + 2 * answer_room),
             answer_room,
@@ -208,7 +249,7 @@ impl Signer {
     }
 
     /// Raises the walls.
-    fn enter(&mut self, vault: &mut Vault) -> Result<(), String> {
+    fn enter(&mut self, vault: &mut Vault, doors: Doors) -> Result<(), String> {
         if self.folder.is_some() {
             self.seal = vault.wiped(Seal::draw)?;
             self.desk.public = self.seal.as_ref().map(|seal| seal.public.clone());
@@ -221,62 +262,66 @@ impl Signer {
         if fds.iter().zip(files.clone()).any(|(fd, place)| *fd != place) {
             return Err("another descriptor was opened between those of the ledgers".to_owned());
         }
-        self.walls = Some(sandbox::enter(&serials, &files).map_err(|error| error.to_string())?);
+        self.walls = Some(sandbox::enter(&serials, &files, doors).map_err(|error| error.to_string())?);
         Ok(())
     }
 
     /// Reads, answers and writes until the input ends; returns the exit code.
     fn answer_until_the_end(&mut self, vault: &mut Vault) -> i32 {
-        let mut filled = 0;
-        let mut too_long = false;
+        let mut rest = Rest::default();
         loop {
-            match nix::unistd::read(&self.stdin, &mut self.input[filled..]) {
-                Ok(0) => return self.end(filled, vault),
-                Ok(count) => filled += count,
+            match nix::unistd::read(&self.stdin, &mut self.input[rest.filled..]) {
+                Ok(0) => return self.end(rest.filled, vault),
+                Ok(count) => rest.filled += count,
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return self.fail("cannot read requests", errno),
             }
-            let mut done = 0;
-            if too_long {
-                let Some(newline) = scan::find(&self.input[..filled], b'\n') else {
-                    filled = 0;
-                    continue;
-                };
-                too_long = false;
-                done = newline + 1;
-            }
-            loop {
-                let answered = vault.wiped(|page, deep| self.answer(page, deep, done..filled));
-                done += answered.bytes;
-                if let Err(errno) = self.flush() {
-                    return self.fail("cannot write answers", errno);
-                }
-                if !answered.more {
-                    break;
-                }
-            }
-            self.input.copy_within(done..filled, 0);
-            filled -= done;
-            if filled > LONGEST_LINE {
-                protocol::write_error(&mut self.out, None, Code::BadRequest, format_args!("{LINE_TOO_LONG}"));
-                if let Err(errno) = self.flush() {
-                    return self.fail("cannot write answers", errno);
-                }
-                (too_long, filled) = (true, 0);
+            if let Err(errno) = self.answer_input(vault, &mut rest, &mut |signer| signer.flush().map(|()| true)) {
+                return self.fail("cannot write answers", errno);
             }
         }
+    }
+
+    /// Answers the whole lines in the input and keeps what is left of it. `send` sends the answers and empties the output;
+    /// false if it can take no more for now.
+    fn answer_input(
+        &mut self,
+        vault: &mut Vault,
+        rest: &mut Rest,
+        send: &mut dyn FnMut(&mut Signer) -> Result<bool, Errno>,
+    ) -> Result<(), Errno> {
+        let mut done = 0;
+        if rest.too_long {
+            let Some(newline) = scan::find(&self.input[..rest.filled], b'\n') else {
+                rest.filled = 0;
+                return Ok(());
+            };
+            rest.too_long = false;
+            done = newline + 1;
+        }
+        let all = loop {
+            let answered = vault.wiped(|page, deep| self.answer(page, deep, done..rest.filled));
+            done += answered.bytes;
+            let room = self.out.is_empty() || send(self)?;
+            if !answered.more || !room {
+                break !answered.more;
+            }
+        };
+        self.input.copy_within(done..rest.filled, 0);
+        rest.filled -= done;
+        if all && rest.filled > LONGEST_LINE {
+            protocol::write_error(&mut self.out, None, Code::BadRequest, format_args!("{LINE_TOO_LONG}"));
+            (rest.too_long, rest.filled) = (true, 0);
+            send(self)?;
+        }
+        Ok(())
     }
 
     /// The input has ended; what is left of a line is no request.
     fn end(&mut self, rest: usize, vault: &mut Vault) -> i32 {
         let ended = vault.wiped(|page, deep| self.end_logs(&mut Held::nothing(page, deep)));
         if rest > 0 {
-            protocol::write_error(
-                &mut self.out,
-                None,
-                Code::BadRequest,
-                format_args!("the input ended inside a line"),
-            );
+            protocol::write_error(&mut self.out, None, Code::BadRequest, format_args!("{ENDED_INSIDE}"));
             if let Err(errno) = self.flush() {
                 return self.fail("cannot write answers", errno);
             }
@@ -372,6 +417,7 @@ impl Signer {
             }
             Ok(question) if question.op == Op::Hello => self.hello(&question, place, held),
             Ok(question) if question.op == Op::Login => self.login(&question, place, held),
+            Ok(question) if question.op == Op::Pipes => self.offer_pipes(&question, place),
             // Few requests have many headers, and room for them takes much of the stack.
             Ok(question) if scratch.headers() <= 8 => self.sign_or_check::<8>(&question, place, held),
             Ok(question) => self.sign_or_check::<MOST_HEADERS>(&question, place, held),
@@ -386,7 +432,7 @@ impl Signer {
         held: &mut Held<'_>,
     ) {
         let Signer {
-            slots, bounds, spare, work, input, out, line: scratch, parts, signed, names, desk, ..
+            slots, bounds, spare, work, input, out, line: scratch, parts, signed, names, desk, service, ..
         } = self;
         let line = protocol::text(&input[place]);
         let id = line[question.id.clone()].as_bytes();
@@ -397,8 +443,16 @@ impl Signer {
             |code, text: std::fmt::Arguments<'_>| protocol::write_error(out, Some(id), code, text);
 
         let Ok(at) = slots.binary_search_by(|slot| slot.handle.as_str().cmp(handle)) else {
-            let text = format_args!("this signer was not started with a key '{handle}'");
-            return refuse(Code::NoSuchKey, text);
+            return match service {
+                None => refuse(
+                    Code::NoSuchKey,
+                    format_args!("this signer was not started with a key '{handle}'"),
+                ),
+                Some(bot) => refuse(
+                    Code::NoSuchKey,
+                    format_args!("the service {bot} has no key '{handle}'; 'sudo signbox add --service {bot} {handle}'"),
+                ),
+            };
         };
         let (slot, bounds) = (&mut slots[at], &mut bounds[at]);
         let parts = match Parts::of(slot.exchange, &request, parts) {
@@ -490,12 +544,24 @@ impl Signer {
         refuse_to_sign(&mut refuse, code, &wrong, exchange, handle);
     }
 
+    /// Says that pipes come with this line; the service sends them.
+    fn offer_pipes(&mut self, question: &Question, place: Range<usize>) {
+        let id = &self.input[place][question.id.clone()];
+        if self.service.is_none() {
+            let text = format_args!("only a service has pipes to give");
+            return protocol::write_error(&mut self.out, Some(id), Code::BadRequest, text);
+        }
+        protocol::begin(&mut self.out, Some(id));
+        self.out.extend_from_slice(b",\"pipes\":[\"read\",\"write\"]}\n");
+        self.pipes = true;
+    }
+
     fn hello(&mut self, question: &Question, place: Range<usize>, held: &mut Held<'_>) {
         let Signer { slots, bounds, spare, input, out, names, .. } = self;
         let id = &input[place][question.id.clone()];
         protocol::begin(out, Some(id));
         let weakest =
-            ["open", "run", "claimed"].into_iter().find(|mode| slots.iter().any(|slot| slot.mode == *mode));
+            ["open", "run", "claimed", "group"].into_iter().find(|mode| slots.iter().any(|slot| slot.mode == *mode));
         let walls = self.walls.as_ref();
         protocol::put(
             out,
@@ -503,7 +569,7 @@ impl Signer {
                 ",\"hello\":{{\"version\":\"{}\",\"mode\":\"{}\",\"memory\":\"{}\",\"landlock\":{},\"seccomp\":{},\
                  \"static\":{},\"binary\":\"{}\",\"uid\":{},\"counts\":\"",
                 env!("CARGO_PKG_VERSION"),
-                weakest.unwrap_or("group"),
+                weakest.unwrap_or(if self.service.is_some() { "service" } else { "group" }),
                 self.level,
                 walls.map_or(0, |walls| walls.landlock_abi),
                 walls.is_some(),
@@ -626,4 +692,5 @@ const ANSWER_ROOM: usize = 32 * 1024;
 const NOT_WRITTEN: &str = "nothing is signed, as the ledger or the audit log of the key cannot be written";
 const NO_LEDGER: &str =
     "has a limit that asks for a ledger, and this signer has none: start it with --state DIR";
+const ENDED_INSIDE: &str = "the input ended inside a line";
 const LINE_TOO_LONG: &str = "the line is longer than 65536 bytes";

@@ -9,7 +9,7 @@ use linux_keyutils::KeyRingIdentifier;
 
 use crate::add::{check, read_back};
 use crate::error::io;
-use crate::{Description, Error, Key, KeyName, Keyring, proc_keys, sys};
+use crate::{Description, Error, Key, KeyName, Keyring, proc_keys, service_of, sys};
 
 /// All for the possessor, view and read for the group, nothing for anyone else.
 pub const MASK_GROUP: u32 = 0x3f00_0300;
@@ -41,6 +41,28 @@ pub fn find_group(description: &str) -> Result<Option<Key>, Error> {
         ([], None) => Ok(None),
         ([], Some(error)) => Err(renamed(error, description)),
         _ => Err(Error::Several(KeyName::Description(description.to_owned()))),
+    }
+}
+
+/// Finds all keys of the service called `service` that this process reads by its group, with their descriptions, in their order.
+///
+/// They must be as [`find_group`] wants them; those that have expired or were revoked are left out.
+pub fn keys_of_service(service: &str) -> Result<Vec<(String, Key)>, Error> {
+    let gid = sys::effective_gid();
+    let mut keys = Vec::new();
+    for line in proc_keys::read()? {
+        if line.permissions != MASK_GROUP || line.uid != 0 || line.gid != gid || line.invalidated {
+            continue;
+        }
+        let Ok(key) = line.key.describe() else { continue };
+        if is_group_key(&key, gid) && service_of(&key.description) == Some(service) {
+            keys.push((key.description, line.key));
+        }
+    }
+    keys.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+    match keys.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        Some(pair) => Err(Error::Several(KeyName::Description(pair[0].0.clone()))),
+        None => Ok(keys),
     }
 }
 

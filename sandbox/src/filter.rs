@@ -12,6 +12,7 @@ use std::ops::Range;
 use seccompiler::sock_filter;
 
 use crate::error::Error;
+use crate::walls::Doors;
 
 #[cfg(test)]
 mod tests;
@@ -19,22 +20,28 @@ mod tests;
 #[cfg(not(target_endian = "little"))]
 compile_error!("the filter reads the low half of an argument where little-endian machines have it");
 
-/// Writes the filter for a signer that may read the keys `serials`, and keep its records in the open `files`.
+/// Writes the filter for a signer that may read the keys `serials`, keep its records in the open `files`, and talk over
+/// what `doors` says.
 ///
 /// The architecture comes first, since `int 0x80` has other numbers for the same calls; then a balanced tree over the
 /// call's number, since the kernel runs the filter for every number once when it is installed; then a
 /// balanced tree over the serials, with a few compares at each leaf.
-pub(crate) fn program(serials: &[i32], files: &Range<i32>) -> Result<Vec<sock_filter>, Error> {
+pub(crate) fn program(serials: &[i32], files: &Range<i32>, doors: Doors) -> Result<Vec<sock_filter>, Error> {
     let mut program = vec![load(ARCHITECTURE_AT)];
     only(&mut program, AUDIT_ARCH);
     program.push(load(NUMBER_AT));
     let mut calls = vec![
-        (number(libc::SYS_read), on_descriptors(libc::SYS_read, &[0])),
-        (number(libc::SYS_write), writing(files)?),
         (number(libc::SYS_keyctl), reading(serials)?),
         (number(libc::SYS_clock_gettime), always(libc::SYS_clock_gettime)),
         (number(libc::SYS_exit_group), always(libc::SYS_exit_group)),
     ];
+    match doors {
+        Doors::Ends => {
+            calls.push((number(libc::SYS_read), on_descriptors(libc::SYS_read, &[0])));
+            calls.push((number(libc::SYS_write), writing(files)?));
+        }
+        Doors::Listener => calls.extend(listening()),
+    }
     if !files.is_empty() {
         for call in ON_FILES {
             calls.push((number(call), on_files(call, files)?));
@@ -76,6 +83,45 @@ fn writing(files: &Range<i32>) -> Result<Vec<sock_filter>, Error> {
         }
     }
     Ok(block)
+}
+
+/// What it takes to let clients in, to talk to them, and to give them pipes: each on descriptors above 2 alone, but for the
+/// listening socket, which is descriptor 0. Of `write`, 1 and 2 too.
+fn listening() -> Vec<Block> {
+    let above = |call, least| {
+        // Negative numbers are no descriptors.
+        with_argument(call, 0, &[jump(libc::BPF_JGE, 1 << 31, 1, 0), jump(libc::BPF_JGE, least, 1, 0), KILL, ALLOW])
+    };
+    let equal = |call, at, value| with_argument(call, at, &[jump(libc::BPF_JEQ, value, 1, 0), KILL, ALLOW]);
+    let mut credentials = Vec::new();
+    only(&mut credentials, number(libc::SYS_getsockopt));
+    credentials.push(load(argument_at(1)));
+    only(&mut credentials, libc::SOL_SOCKET as u32);
+    credentials.push(load(argument_at(2)));
+    one_of(&mut credentials, &[libc::SO_PEERCRED as u32]);
+    let mut calls = vec![
+        (libc::SYS_read, above(libc::SYS_read, 3)),
+        (libc::SYS_write, above(libc::SYS_write, 1)),
+        (libc::SYS_close, above(libc::SYS_close, 3)),
+        (libc::SYS_sendmsg, above(libc::SYS_sendmsg, 3)),
+        (libc::SYS_epoll_ctl, above(libc::SYS_epoll_ctl, 3)),
+        (libc::SYS_epoll_pwait, above(libc::SYS_epoll_pwait, 3)),
+        (libc::SYS_accept4, equal(libc::SYS_accept4, 0, 0)),
+        (libc::SYS_pipe2, equal(libc::SYS_pipe2, 1, (libc::O_CLOEXEC | libc::O_NONBLOCK) as u32)),
+        (libc::SYS_getsockopt, credentials),
+    ];
+    // The C library's choice.
+    #[cfg(target_arch = "x86_64")]
+    calls.push((libc::SYS_epoll_wait, above(libc::SYS_epoll_wait, 3)));
+    calls.into_iter().map(|(call, block)| (number(call), block)).collect()
+}
+
+fn with_argument(call: libc::c_long, at: u32, rest: &[sock_filter]) -> Vec<sock_filter> {
+    let mut block = Vec::new();
+    only(&mut block, number(call));
+    block.push(load(argument_at(at)));
+    block.extend_from_slice(rest);
+    block
 }
 
 fn on_files(call: libc::c_long, files: &Range<i32>) -> Result<Vec<sock_filter>, Error> {

@@ -27,6 +27,12 @@
 //! reason: `flock`, `lseek`, `pread64`, `pwrite64` and `fdatasync`, and `write`, of the files that were opened before the
 //! walls and of no other descriptor.
 //!
+//! **A service has nine more** ([`Doors::Listener`]): it waits for many clients, and one that blocks must not hold up the
+//! others. `accept4` of descriptor 0, `getsockopt` of `SO_PEERCRED`, `epoll_wait` and `epoll_ctl`, `pipe2`, `sendmsg`, `close`, `read` and `write`
+//! of all that it opens. None of them leads to a place that the process was not started with: no `socket`, no `connect`, no
+//! `open`. `recvmsg` is left out, so that nobody can hand descriptors in. What `sendmsg` could hand out is what is open: clients,
+//! and the files of records.
+//!
 //! **Kill, never an error code.** A call outside the list is a bug or an attack, and in neither case
 //! should the program that holds a trading secret go on.
 //!
@@ -73,4 +79,5 @@ pub use leave::{PANIC_CODE, exit, install_panic_hook};
 pub use level::{Choice, Level, UnknownChoice};
 pub use memory::{DEEP_STACK, Deep, KEY_AREA, KEY_PAGE, Memory, STACK, Vault};
 pub use prepare::{Prepared, prepare};
-pub use walls::{Landlock, Walls, enter, filter_system_calls, restrict_filesystem_network};
+pub use sys::{accept, send_descriptors};
+pub use walls::{Doors, Landlock, Walls, enter, filter_system_calls, restrict_filesystem_network};

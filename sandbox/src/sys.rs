@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 
 use nix::errno::Errno;
@@ -90,6 +90,41 @@ pub(crate) fn memfd_secret() -> io::Result<OwnedFd> {
 pub(crate) fn mlock_on_fault(start: NonNull<c_void>, len: usize) -> nix::Result<()> {
     // SAFETY: changes no content, whatever the range is.
     Errno::result(unsafe { libc::mlock2(start.as_ptr(), len, libc::MLOCK_ONFAULT) }).map(drop)
+}
+
+/// `accept4`: the next client of a listening socket, in a descriptor that does not block.
+pub fn accept(listener: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
+    let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: no address is asked for, so nothing of ours is written to.
+    let fd = unsafe { libc::accept4(listener.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut(), flags) };
+    // SAFETY: the kernel has just opened `fd` for us, and nobody else knows it.
+    Errno::result(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// `sendmsg` with `SCM_RIGHTS`: sends `text` and two descriptors over a socket. Returns how much of `text` was sent; the
+/// descriptors go with its first byte. Allocates nothing.
+pub fn send_descriptors(socket: BorrowedFd<'_>, text: &[u8], descriptors: [BorrowedFd<'_>; 2]) -> nix::Result<usize> {
+    #[repr(C)]
+    struct Rights {
+        header: libc::cmsghdr,
+        descriptors: [i32; 2],
+    }
+    let length = size_of::<Rights>();
+    let mut rights = Rights {
+        header: libc::cmsghdr { cmsg_len: length as _, cmsg_level: libc::SOL_SOCKET, cmsg_type: libc::SCM_RIGHTS },
+        descriptors: descriptors.map(|fd| fd.as_raw_fd()),
+    };
+    let mut part = libc::iovec { iov_base: text.as_ptr().cast_mut().cast(), iov_len: text.len() };
+    // SAFETY: an all-zero `msghdr` is a valid one: no name, no parts, no control message.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = (&raw mut rights).cast();
+    message.msg_controllen = length as _;
+    // SAFETY: the kernel reads `part`, the text and `rights`, which outlive the call; `cmsghdr` is 16 bytes long, so the
+    // descriptors stand where `CMSG_DATA` would have them.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) };
+    Errno::result(sent).map(|sent| sent.unsigned_abs())
 }
 
 /// The size of a page.

@@ -29,18 +29,30 @@ pub struct Walls {
     pub filter_length: usize,
 }
 
+/// Over what the process is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doors {
+    /// Descriptor 0 is read, 1 and 2 are written.
+    Ends,
+    /// Descriptor 0 is a listening socket, behind which there are many clients.
+    Listener,
+}
+
 /// Raises the walls: capabilities, landlock, seccomp.
 ///
 /// From here on the process may read descriptor 0, write 1 and 2, read the keys `serials`, ask for the
 /// time, and [`exit`](crate::exit); and lock, read, write and sync the `files`: open descriptors, without a gap between them
 /// and above 2. Anything else ends it with SIGSYS: so no allocation that grows the heap, and no
 /// return from `main`.
-pub fn enter(serials: &[i32], files: &Range<i32>) -> Result<Walls, Error> {
+///
+/// With [`Doors::Listener`] descriptor 0 is a listening socket instead: the process may also accept connections there, ask who
+/// connects, wait for descriptors, read, write and close those above 2, make pipes and hand them to a client.
+pub fn enter(serials: &[i32], files: &Range<i32>, doors: Doors) -> Result<Walls, Error> {
     let capabilities = drop_capabilities()?;
     let Landlock { abi: landlock_abi } = restrict_filesystem_network()?;
     // Half of the pages were for the start alone. Failing costs memory and nothing else.
     let _ = sys::give_back_code();
-    let filter_length = filter_system_calls(serials, files)?;
+    let filter_length = filter_system_calls(serials, files, doors)?;
     Ok(Walls {
         capabilities,
         landlock_abi,
@@ -81,9 +93,9 @@ pub fn restrict_filesystem_network() -> Result<Landlock, Error> {
 /// The last step of [`enter`]: the five system calls, and five for `files` if there are any. Returns the filter's length.
 ///
 /// Of this thread only, which is why [`prepare`](crate::prepare()) refuses others.
-pub fn filter_system_calls(serials: &[i32], files: &Range<i32>) -> Result<usize, Error> {
+pub fn filter_system_calls(serials: &[i32], files: &Range<i32>, doors: Doors) -> Result<usize, Error> {
     // Never freed: a heap that has much to give back calls `brk`, which from here on is the end.
-    let program = std::mem::ManuallyDrop::new(filter::program(serials, files)?);
+    let program = std::mem::ManuallyDrop::new(filter::program(serials, files, doors)?);
     seccompiler::apply_filter(&program).map_err(Error::Filter)?;
     Ok(program.len())
 }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use common::{before_exec, call, child, end, outcome, said, say, skip, without};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use signbox_sandbox::{Choice, Memory, prepare};
+use signbox_sandbox::{Choice, Doors, Memory, prepare};
 
 fn main() -> ExitCode {
     common::main(
@@ -257,7 +257,7 @@ fn crash() {
         }
         "abort" => std::process::abort(),
         _ => {
-            signbox_sandbox::filter_system_calls(&[], &(0..0)).unwrap();
+            signbox_sandbox::filter_system_calls(&[], &(0..0), Doors::Ends).unwrap();
             call(libc::SYS_getpid, [0; 6]);
         }
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use attacks::{ATTACKS, Place};
 use common::{call, child, outcome, said, say, skip, waiting};
-use signbox_sandbox::{Choice, Memory, enter, filter_system_calls, install_panic_hook, prepare};
+use signbox_sandbox::{Choice, Doors, Memory, enter, filter_system_calls, install_panic_hook, prepare};
 
 fn main() -> ExitCode {
     common::main(
@@ -56,7 +56,7 @@ fn attack() {
     prepare().unwrap();
     Memory::map(Choice::Auto).unwrap().run(|_| {
         let place = Place::make();
-        enter(&[place.listed], &(0..0)).unwrap();
+        enter(&[place.listed], &(0..0), Doors::Ends).unwrap();
         say("walls are up");
         signbox_sandbox::exit(verdict(attack(&place)));
     });
@@ -85,7 +85,7 @@ fn every_other_system_call_number_kills_the_process() {
 
 fn number() {
     let number = common::detail().parse().unwrap();
-    filter_system_calls(&[1], &(0..0)).unwrap_or_else(|error| panic!("{error:?}"));
+    filter_system_calls(&[1], &(0..0), Doors::Ends).unwrap_or_else(|error| panic!("{error:?}"));
     let result = call(number, [0; 6]);
     say(if result == -i64::from(libc::ENXIO) { "nothing done" } else { "done" });
 }
@@ -110,7 +110,7 @@ fn work() {
     prepare().unwrap();
     let serial = common::key("signbox-test:listed", b"the payload");
     Memory::map(Choice::Auto).unwrap().run(|vault| {
-        enter(&[serial], &(0..0)).unwrap();
+        enter(&[serial], &(0..0), Doors::Ends).unwrap();
         let mut line = [0; 64];
         let length = call(libc::SYS_read, [0, line.as_mut_ptr() as usize, line.len(), 0, 0, 0]);
         vault.wiped(|page, _| {
@@ -142,7 +142,7 @@ fn leave() {
     let (how, code) = detail.split_once(':').unwrap();
     let code = code.parse().unwrap();
     prepare().unwrap();
-    enter(&[], &(0..0)).unwrap();
+    enter(&[], &(0..0), Doors::Ends).unwrap();
     if how == "std" {
         std::thread::spawn(|| ()).join().unwrap();
         std::process::exit(code);
@@ -162,7 +162,7 @@ fn panics() {
     install_panic_hook();
     prepare().unwrap();
     Memory::map(Choice::Auto).unwrap().run(|_| {
-        enter(&[], &(0..0)).unwrap();
+        enter(&[], &(0..0), Doors::Ends).unwrap();
         let secret = std::hint::black_box("a secret");
         panic!("this must not be seen: {secret}");
     });
@@ -178,7 +178,7 @@ fn many() {
     let (first, last) = (common::key("signbox-test:first", b"1"), common::key("signbox-test:last", b"2"));
     let made_up = (0..998).map(|at| 0x0100_0000 + at * 7919);
     let serials: Vec<i32> = [first].into_iter().chain(made_up).chain([last]).collect();
-    enter(&serials, &(0..0)).unwrap();
+    enter(&serials, &(0..0), Doors::Ends).unwrap();
     let readable = |serial: i32| call(libc::SYS_keyctl, [11, serial as usize, 0, 0, 0, 0]) == 1;
     say(if readable(first) { "first" } else { "not the first" });
     say(if readable(last) { " and last" } else { " and not the last" });
@@ -211,7 +211,7 @@ fn records() {
     let fds: Vec<i32> = files.iter().map(std::os::fd::AsRawFd::as_raw_fd).collect();
     assert_eq!(fds, [3, 4, 5]);
     if fd != "open" {
-        enter(&[], &(3..5)).unwrap();
+        enter(&[], &(3..5), Doors::Ends).unwrap();
     }
     let fd = fd.parse().unwrap_or(3);
     let mut text = *b"kept";
@@ -257,7 +257,7 @@ fn the_kernel_says_that_all_walls_are_up() {
 /// Says what walls it has, and waits behind them.
 fn hold() {
     prepare().unwrap();
-    let walls = format!("{:?}\n", enter(&[5], &(0..0)).unwrap());
+    let walls = format!("{:?}\n", enter(&[5], &(0..0), Doors::Ends).unwrap());
     say(&walls);
     common::wait();
     signbox_sandbox::exit(0);

@@ -39,6 +39,8 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
         memory: Choice::Auto,
         skew: None,
         state: None,
+        service: None,
+        peer: None,
     };
     let mut arguments = arguments;
     while let Some(argument) = arguments.next() {
@@ -51,6 +53,8 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
             "--memory" => options.memory = value()?.parse().map_err(|error| format!("--memory: {error}"))?,
             "--max-skew" => options.skew = Some(skew(&value()?)?),
             "--state" => options.state = Some(value()?.into()),
+            "--service" => options.service = Some(value()?),
+            "--peer" => options.peer = Some(peer(&value()?)?),
             _ if joined.is_some() => return Err(format!("unknown option '{argument}'")),
             "--claim" => options.claim = true,
             "--run" => options.run = true,
@@ -62,10 +66,14 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
             _ => options.handles.push(argument),
         }
     }
-    if options.handles.is_empty() {
+    if options.handles.is_empty() && options.service.is_none() {
         return Err("no key is named".to_owned());
     }
     Ok(Asked::Serve(options))
+}
+
+fn peer(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("--peer: '{text}' is no user's number; 'signbox setup' sets it for a service"))
 }
 
 fn skew(text: &str) -> Result<Skew, String> {

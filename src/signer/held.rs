@@ -109,8 +109,8 @@ impl<'page> Held<'page> {
                 let read = own.limits.set_all(limits, names);
                 read.map_err(|mistake| Trouble::Limits(&slot.handle, mistake))?;
             }
-            if slot.mode == "group" && record.users().is_empty() {
-                return Err(Trouble::Record(&slot.handle, "a group key's record must name its users"));
+            if ["group", "service"].contains(&slot.mode) && record.users().is_empty() {
+                return Err(Trouble::Record(&slot.handle, "the record of a key of a group or service must name its users"));
             }
             self.of = Some((at, record));
         }

@@ -1,6 +1,6 @@
 //! The start list: handles become keys, and keys are claimed, before the walls are up.
 
-use super::Options;
+use super::{Options, credentials};
 use super::state::State;
 use signbox_exchanges::{Exchange, exchange};
 use signbox_keyring::{self as keyring, Key};
@@ -18,6 +18,12 @@ pub(super) struct Slot {
 
 pub(super) fn find_keys(options: &Options) -> Result<Vec<Slot>, String> {
     let grouped = nix::unistd::getegid() != nix::unistd::getgid();
+    if grouped && options.peer.is_some_and(|peer| peer != nix::unistd::getuid().as_raw()) {
+        return Err("an installed signer answers nobody but the user who starts it".to_owned());
+    }
+    if let (Some(service), []) = (&options.service, &options.handles[..]) {
+        return keys_of_service(service, options);
+    }
     let mut handles: Vec<&String> = options.handles.iter().collect();
     handles.sort_unstable();
     if let Some(pair) = handles.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -43,6 +49,27 @@ pub(super) fn find_keys(options: &Options) -> Result<Vec<Slot>, String> {
         slots.push(Slot { handle: handle.clone(), exchange, key, mode, state: State::default() });
     }
     Ok(slots)
+}
+
+/// The keys that root has given the group of this service, and those that systemd hands it.
+fn keys_of_service(service: &str, options: &Options) -> Result<Vec<Slot>, String> {
+    let mut found = credentials::take(options.memory)?;
+    for (description, key) in keyring::keys_of_service(service).map_err(|error| error.to_string())? {
+        let Some((exchange, label)) = keyring::handle_of(&description) else { continue };
+        let handle = format!("{exchange}/{label}");
+        if found.iter().any(|(other, _)| *other == handle) {
+            return Err(format!(
+                "'{handle}' is there twice, as a credential and as a key; 'sudo signbox remove --service {service} {handle}'"
+            ));
+        }
+        found.push((handle, key));
+    }
+    found.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+    let slot = |(handle, key): (String, Key)| {
+        let (exchange, _) = parse_handle(&handle)?;
+        Ok(Slot { exchange, key, mode: "service", state: State::default(), handle })
+    };
+    found.into_iter().map(slot).collect()
 }
 
 /// A claimed key cannot be revoked any more: who claims one should have set a time for it to end.

@@ -66,7 +66,7 @@ const SIZES: [usize; 12] = [0, 1, 2, 3, 7, 8, 9, 64, 100, 1000, 1500, 2500];
 fn every_listed_serial_may_be_read_and_no_other() {
     for size in SIZES {
         let serials = some_serials(size);
-        let program = program(&serials, &NO_FILES).unwrap();
+        let program = program(&serials, &NO_FILES, Doors::Ends).unwrap();
         assert!(program.len() <= LONGEST, "{size} serials take {}", program.len());
         for serial in &serials {
             let serial = *serial as u64;
@@ -89,7 +89,7 @@ fn every_listed_serial_may_be_read_and_no_other() {
 fn no_other_operation_reaches_a_listed_key() {
     for size in SIZES {
         let serials = some_serials(size);
-        let program = program(&serials, &NO_FILES).unwrap();
+        let program = program(&serials, &NO_FILES, Doors::Ends).unwrap();
         for serial in serials.iter().take(20) {
             for operation in (0..64).chain([u64::from(u32::MAX), 1 << 31]).filter(|op| *op != READ) {
                 assert!(!allows(&program, libc::SYS_keyctl, &[operation, *serial as u64]));
@@ -100,7 +100,7 @@ fn no_other_operation_reaches_a_listed_key() {
 
 #[test]
 fn only_five_numbers_of_one_architecture_pass() {
-    let program = program(&some_serials(3), &NO_FILES).unwrap();
+    let program = program(&some_serials(3), &NO_FILES, Doors::Ends).unwrap();
     let five =
         [libc::SYS_read, libc::SYS_write, libc::SYS_keyctl, libc::SYS_clock_gettime, libc::SYS_exit_group];
     for nr in (0..2048).chain([0xffff_ffff, 0x7fff_ffff]) {
@@ -121,7 +121,7 @@ fn only_five_numbers_of_one_architecture_pass() {
 
 #[test]
 fn descriptors_are_compared_as_the_kernel_does() {
-    let program = program(&[], &NO_FILES).unwrap();
+    let program = program(&[], &NO_FILES, Doors::Ends).unwrap();
     for fd in 0..2000 {
         assert_eq!(allows(&program, libc::SYS_read, &[fd]), fd == 0, "read {fd}");
         assert_eq!(allows(&program, libc::SYS_write, &[fd]), fd == 1 || fd == 2, "write {fd}");
@@ -142,12 +142,12 @@ fn what_happens_per_request_is_short() {
         call.args[..args.len()].copy_from_slice(args);
         run(program, &call).1
     };
-    let one = program(&[0x1234_5678], &NO_FILES).unwrap();
+    let one = program(&[0x1234_5678], &NO_FILES, Doors::Ends).unwrap();
     assert!(steps(&one, libc::SYS_read, &[0]) <= 10);
     assert!(steps(&one, libc::SYS_write, &[1]) <= 10);
     assert!(steps(&one, libc::SYS_keyctl, &[READ, 0x1234_5678]) <= 13);
     let serials = some_serials(1000);
-    let thousand = program(&serials, &NO_FILES).unwrap();
+    let thousand = program(&serials, &NO_FILES, Doors::Ends).unwrap();
     for serial in &serials {
         assert!(steps(&thousand, libc::SYS_keyctl, &[READ, *serial as u64]) <= 36);
     }
@@ -155,26 +155,26 @@ fn what_happens_per_request_is_short() {
 
 #[test]
 fn twice_the_same_serial_is_one() {
-    assert_eq!(program(&[5, 9, 5], &NO_FILES).unwrap().len(), program(&[9, 5], &NO_FILES).unwrap().len());
+    assert_eq!(program(&[5, 9, 5], &NO_FILES, Doors::Ends).unwrap().len(), program(&[9, 5], &NO_FILES, Doors::Ends).unwrap().len());
 }
 
 #[test]
 fn what_is_no_serial_is_refused() {
     for serial in [0, -1, -8, i32::MIN] {
-        assert!(matches!(program(&[7, serial], &NO_FILES), Err(Error::Serial(bad)) if bad == serial));
+        assert!(matches!(program(&[7, serial], &NO_FILES, Doors::Ends), Err(Error::Serial(bad)) if bad == serial));
     }
 }
 
 #[test]
 fn more_keys_than_a_filter_can_list_are_refused() {
     let serials = some_serials(3000);
-    assert!(matches!(program(&serials, &NO_FILES), Err(Error::TooManyKeys(3000))));
+    assert!(matches!(program(&serials, &NO_FILES, Doors::Ends), Err(Error::TooManyKeys(3000))));
 }
 
 #[test]
 fn files_are_those_of_the_range_and_only_for_what_they_need() {
     for files in [3..4, 3..5, 5..2005] {
-        let program = program(&[7], &files).unwrap();
+        let program = program(&[7], &files, Doors::Ends).unwrap();
         let fds = (-2..3000_i64).chain([i64::from(i32::MAX), i64::from(i32::MIN)]);
         for fd in fds {
             let ours = i32::try_from(fd).is_ok_and(|fd| files.contains(&fd));
@@ -191,13 +191,13 @@ fn files_are_those_of_the_range_and_only_for_what_they_need() {
         assert!(allows(&program, libc::SYS_keyctl, &[READ, 7]));
     }
     for files in [2..4, 0..1, -1..3] {
-        assert!(matches!(program(&[7], &files), Err(Error::File(_))), "{files:?}");
+        assert!(matches!(program(&[7], &files, Doors::Ends), Err(Error::File(_))), "{files:?}");
     }
 }
 
 #[test]
 fn without_files_nothing_of_theirs_is_allowed() {
-    let program = program(&[7], &NO_FILES).unwrap();
+    let program = program(&[7], &NO_FILES, Doors::Ends).unwrap();
     for call in ON_FILES {
         assert!((0..10).all(|fd| !allows(&program, call, &[fd])), "{call}");
     }
