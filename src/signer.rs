@@ -18,6 +18,7 @@ use std::io::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
 use std::ops::Range;
 use std::path::PathBuf;
 
+mod connect;
 mod credentials;
 mod folder;
 mod held;
@@ -28,6 +29,7 @@ mod service;
 mod state;
 mod unique;
 
+pub use connect::connect;
 use folder::Folder;
 use held::Held;
 pub use keys::parse_handle;

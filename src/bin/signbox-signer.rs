@@ -1,6 +1,6 @@
 //! The sandboxed program: finds its keys, raises its walls, answers lines until end of input.
 //!
-//! No option framework: this is the process that holds secrets, and its options are five.
+//! No option framework: this is the process that holds secrets, and its options are few.
 
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,10 @@ fn main() -> ExitCode {
         Ok(Asked::Serve(options)) => match signer::serve(&options) {
             Err(why) => (1, format!("signbox-signer: {why}\n")),
         },
+        Ok(Asked::Connect(service)) => match signer::connect(&service) {
+            Ok(()) => return ExitCode::SUCCESS,
+            Err(why) => (1, format!("signbox-signer: {why}\n")),
+        },
         Ok(Asked::Say(text)) => {
             let printed = std::io::stdout().write_all(text.as_bytes());
             return ExitCode::from(u8::from(printed.is_err()));
@@ -27,6 +31,7 @@ fn main() -> ExitCode {
 
 enum Asked {
     Serve(Options),
+    Connect(String),
     Say(&'static str),
 }
 
@@ -54,6 +59,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
             "--max-skew" => options.skew = Some(skew(&value()?)?),
             "--state" => options.state = Some(value()?.into()),
             "--service" => options.service = Some(value()?),
+            "--connect" => return connection(value()?, arguments.next()),
             "--peer" => options.peer = Some(peer(&value()?)?),
             _ if joined.is_some() => return Err(format!("unknown option '{argument}'")),
             "--claim" => options.claim = true,
@@ -70,6 +76,13 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Asked, String> {
         return Err("no key is named".to_owned());
     }
     Ok(Asked::Serve(options))
+}
+
+fn connection(service: String, more: Option<String>) -> Result<Asked, String> {
+    match more {
+        None => Ok(Asked::Connect(service)),
+        Some(more) => Err(format!("--connect takes nothing beside it: '{more}'")),
+    }
 }
 
 fn peer(text: &str) -> Result<u32, String> {
@@ -89,6 +102,8 @@ fn skew(text: &str) -> Result<Skew, String> {
 const USAGE: &str = "\
 usage: signbox-signer [--claim] [--memory auto|secretmem|mlock] [--max-skew SECONDS|off] [--state DIR] [--run]
                       EXCHANGE/LABEL...
+       signbox-signer --connect BOT
+       signbox-signer --service BOT [--peer UID] [OPTION...] [EXCHANGE/LABEL...]
        signbox-signer --help | --version
 
 Signs HTTP requests with keys from the kernel keyring: one JSON line in on descriptor 0, one out on 1.

@@ -58,8 +58,10 @@ impl Service {
     pub(super) fn open(options: &Options, signer: &Signer) -> Result<Service, String> {
         allow_files(3 * MOST_CLIENTS + 2 * signer.slots.len())?;
         let failed = |errno: Errno| format!("cannot prepare for clients: {}", errno.desc());
-        // A journal that is stuck must not hold up a signature.
-        for fd in [stdin().as_fd(), stderr().as_fd()] {
+        let (door, log) = (stdin(), stderr());
+        // A journal that is stuck must not hold up a signature; a terminal is not ours alone.
+        let journal = getsockopt(&log, sockopt::SockType).is_ok();
+        for fd in [Some(door.as_fd()), journal.then_some(log.as_fd())].into_iter().flatten() {
             let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL).map_err(failed)?);
             fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map_err(failed)?;
         }

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::keys;
 use crate::output::remark;
 use crate::prompt::Unanswered;
+use crate::{credential, service};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -29,6 +30,9 @@ pub(crate) fn run(args: &Add) -> Result<ExitCode, Error> {
     let plan = Plan::of(&args.handle, &args.keep, args.passphrase)?;
     plan.warn();
     plan.warn_of_the_missing();
+    if args.credential {
+        return keep_as_credential(&plan, |typed| Source::open(args)?.read(&plan, typed));
+    }
     keep(&plan, |typed| Source::open(args)?.read(&plan, typed))
 }
 
@@ -37,6 +41,9 @@ pub(crate) fn keep(
     plan: &Plan<'_>,
     secrets: impl for<'t> FnOnce(&'t mut [u8]) -> Result<Secrets<'t>, Unanswered>,
 ) -> Result<ExitCode, Error> {
+    if let Home::Group { service: Some(service), .. } = &plan.home {
+        credential::refuse_a_second(service, plan.handle.text)?;
+    }
     let before = plan.there_already()?;
     let memory = Memory::map_with_deep_stack(Choice::Auto).map_err(Error::new)?;
     let mut names = Names::new();
@@ -47,14 +54,57 @@ pub(crate) fn keep(
         Ok(key) => {
             let left = set_timeout(plan, key, before.as_ref())?;
             tell(plan, key, before.as_ref(), left)?;
+            match &plan.home {
+                // It reads a key that it has anew each time.
+                Home::Group { service: Some(service), .. } if before.is_none_or(|before| before.key != key) => {
+                    service::restart(service);
+                }
+                _ => {}
+            }
             Ok(ExitCode::SUCCESS)
         }
         Err(Unanswered::Failed(error)) => Err(error),
-        Err(Unanswered::Stopped(signal)) => {
-            remark("signbox: stopped; nothing was stored");
-            Ok(ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX)))
-        }
+        Err(Unanswered::Stopped(signal)) => Ok(stopped(signal)),
     }
+}
+
+fn stopped(signal: i32) -> ExitCode {
+    remark("signbox: stopped; nothing was stored");
+    ExitCode::from(u8::try_from(128 + signal).unwrap_or(u8::MAX))
+}
+
+/// Keeps a key of a service on the disk, encrypted, and has the service started again with it.
+fn keep_as_credential(
+    plan: &Plan<'_>,
+    secrets: impl for<'t> FnOnce(&'t mut [u8]) -> Result<Secrets<'t>, Unanswered>,
+) -> Result<ExitCode, Error> {
+    let Home::Group { service: Some(service), .. } = &plan.home else {
+        return Err(Error::new("only a service's key can be a credential"));
+    };
+    let mut names = Names::new();
+    let sealed = in_locked_memory(|page| {
+        let (typed, rest) = page.split_at_mut(TYPED);
+        let (record, scratch) = rest.split_at_mut(rest.len() / 2);
+        let secrets = secrets(typed)?;
+        let length = prepare(plan, &secrets, record, scratch, &mut names)?;
+        credential::seal(plan.handle.text, &record[..length]).map_err(Unanswered::from)
+    })?;
+    let sealed = match sealed {
+        Ok(sealed) => sealed,
+        Err(Unanswered::Failed(error)) => return Err(error),
+        Err(Unanswered::Stopped(signal)) => return Ok(stopped(signal)),
+    };
+    let path = credential::keep(service, plan.handle.text, &sealed)?;
+    // Two of one name would be one too many.
+    for entry in plan.handle.entries()? {
+        entry.key.unlink(plan.home.keyring())?;
+    }
+    remark(&format!("stored {}\n  may          {}", plan.handle.text, plan.grants_in_words()));
+    tell_limits(plan);
+    remark(&format!("  kept         encrypted for this machine, in {}", path.display()));
+    remark(&format!("  readable by  only the service {service}"));
+    service::restart(service);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Checks a key as if it were to be stored, and stores nothing. Says whether the key that is there has the same secret, where
@@ -177,9 +227,7 @@ fn tell(plan: &Plan<'_>, key: Key, before: Option<&Entry>, left: Option<u32>) ->
         }
     };
     remark(&format!("{done}\n  may          {}", plan.grants_in_words()));
-    for (limit, text) in plan.limits.texts() {
-        remark(&format!("  limit        {limit} = {text}"));
-    }
+    tell_limits(plan);
     let kept = match (plan.timeout, left) {
         (Some(seconds), _) => format!("for {}, and not beyond {}", keys::time(seconds), plan.home.end()),
         (None, Some(seconds)) => format!("for {}, as before (see 'signbox timeout')", keys::time(seconds)),
@@ -204,6 +252,12 @@ fn tell(plan: &Plan<'_>, key: Key, before: Option<&Entry>, left: Option<u32>) ->
         ));
     }
     Ok(())
+}
+
+fn tell_limits(plan: &Plan<'_>) {
+    for (limit, text) in plan.limits.texts() {
+        remark(&format!("  limit        {limit} = {text}"));
+    }
 }
 
 /// How much of the key area is for what is typed; record and copy share the rest.

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::{
     add, adopt, audit, check, demo, doctor, exchanges, keygen, list, panic, placeholder, remove, revoke, run,
-    scan, show, sign, timeout, watch,
+    scan, service, setup, show, sign, timeout, watch,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use signbox::ledger;
@@ -43,6 +43,7 @@ pub(crate) struct Cli {
 enum Command {
     Add(Add),
     Keygen(Keygen),
+    Setup(Setup),
     Adopt(Adopt),
     Scan(Scan),
     Placeholder(Placeholder),
@@ -68,6 +69,7 @@ impl Cli {
         match &self.command {
             Command::Add(args) => add::run(args),
             Command::Keygen(args) => keygen::run(args),
+            Command::Setup(args) => setup::run(args),
             Command::Adopt(args) => adopt::run(args),
             Command::Scan(args) => scan::run(args),
             Command::Placeholder(args) => placeholder::run(args),
@@ -104,6 +106,8 @@ Examples:
   signbox add binance/mm --key vmPU --limit 'symbols=BTCUSDT' --limit 'notional=1000' --limit 'rate=10/s'
                                                              orders within limits alone
   sudo signbox add binance/main --key vmPU --users alice     a group key: alice's bots sign, none can read it
+  sudo signbox add --service momentum binance/main --key vmPU --credential
+                                                             for a service, also after the next start of the machine
 
 Next to keyctl: 'keyctl padd user signbox:binance:main @s < secret.txt' stores a bare secret, which may read,
 trade and cancel; the request must then carry the API key.")]
@@ -116,6 +120,9 @@ pub(crate) struct Add {
     /// Read the secret from this descriptor instead of the terminal, and the passphrase from its second line
     #[arg(long, value_name = "FD")]
     pub(crate) secret_fd: Option<i32>,
+    /// For a service: keep it encrypted on disk as well, for the next start of the machine (systemd-creds(1))
+    #[arg(long, requires = "service", conflicts_with = "timeout")]
+    pub(crate) credential: bool,
     #[command(flatten)]
     pub(crate) keep: Keep,
 }
@@ -147,6 +154,29 @@ pub(crate) enum KeyType {
     Ed25519,
     /// ECDSA on P-256, also called ES256
     P256,
+}
+
+/// Give a bot a signer under a user of its own
+///
+/// Makes the service signbox@BOT and its socket: a system user of its own, whose keys no other user's process can read, and
+/// which answers USER alone. Running it twice does no harm.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  sudo signbox setup momentum --user trader                  make it, and start it
+  sudo signbox add --service momentum binance/main --key vmPU
+  signbox check --service momentum binance/main GET /api/v3/account       as trader
+  sudo signbox setup momentum --remove                       take it all away again, the keys first")]
+pub(crate) struct Setup {
+    /// The service's name: small letters, digits and '-', twenty at most
+    #[arg(value_name = "BOT")]
+    pub(crate) name: String,
+    /// The user that the bot runs as
+    #[arg(long, value_name = "USER", required_unless_present = "remove")]
+    pub(crate) user: Option<String>,
+    /// Stop the service and remove its keys, credentials, settings and user; what it wrote down stays
+    #[arg(long, conflicts_with = "user")]
+    pub(crate) remove: bool,
 }
 
 /// Move the secrets in a bot's file into the kernel keyring
@@ -277,6 +307,9 @@ pub(crate) struct Terms {
     /// As root: make a group key that these users' bots can use and none of them can read
     #[arg(long, value_name = "USER", num_args = 1.., value_delimiter = ',', conflicts_with = "keyring")]
     pub(crate) users: Vec<String>,
+    /// As root: keep it for the service of this name, which answers the user that it was set up for
+    #[arg(long, value_name = "BOT", conflicts_with_all = ["keyring", "users"])]
+    pub(crate) service: Option<String>,
     /// The group of the installed signer, for --users
     #[arg(long, value_name = "GROUP", default_value = "signbox", requires = "users")]
     pub(crate) group: String,
@@ -296,6 +329,21 @@ pub(crate) enum Ring {
     Persistent,
 }
 
+/// Whose keys are meant.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Of {
+    /// Keys of the service of this name, see 'signbox setup'
+    #[arg(long, value_name = "BOT")]
+    pub(crate) service: Option<String>,
+}
+
+impl Of {
+    /// The name of the service, if it can be one.
+    pub(crate) fn name(&self) -> Result<Option<&str>, Error> {
+        self.service.as_deref().map(service::name).transpose()
+    }
+}
+
 /// Show the keys that this user can see
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -306,6 +354,8 @@ pub(crate) struct List {
     /// One JSON list instead of a table
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) of: Of,
 }
 
 /// Show what is known about a key, but never its secret
@@ -317,6 +367,8 @@ pub(crate) struct Show {
     /// One JSON object instead of text
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) of: Of,
 }
 
 /// Make keys useless at once, also for signers that are running
@@ -329,6 +381,8 @@ pub(crate) struct Revoke {
     /// The keys' names, EXCHANGE/LABEL
     #[arg(required = true)]
     pub(crate) handles: Vec<String>,
+    #[command(flatten)]
+    pub(crate) of: Of,
 }
 
 /// Take keys out of the keyring they are kept in
@@ -341,6 +395,8 @@ pub(crate) struct Remove {
     /// The keys' names, EXCHANGE/LABEL
     #[arg(required = true)]
     pub(crate) handles: Vec<String>,
+    #[command(flatten)]
+    pub(crate) of: Of,
 }
 
 /// Set or take off the time after which a key is gone
@@ -352,6 +408,8 @@ pub(crate) struct Timeout {
     /// 90s, 30m, 8h, 7d, or 'off'
     #[arg(value_name = "TIME|off", value_parser = parse_timeout)]
     pub(crate) seconds: u32,
+    #[command(flatten)]
+    pub(crate) of: Of,
 }
 
 /// Sign one request
@@ -424,6 +482,8 @@ pub(crate) struct SignerOptions {
     /// Where counts and the audit log are kept [default: in memory, and no log; an installed signer has /var/lib/signbox]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) of: Of,
 }
 
 /// Start a program that can have requests signed but cannot reach the keys

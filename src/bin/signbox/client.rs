@@ -91,6 +91,10 @@ pub(crate) fn error_in(answer: &Value) -> Option<String> {
 /// The command that starts a signer.
 pub(crate) fn command(handles: &[String], options: &SignerOptions) -> Result<Command, Error> {
     let mut command = Command::new(signer()?);
+    if let Some(service) = options.of.name()? {
+        command.args(["--connect", service]);
+        return Ok(command);
+    }
     if let Some(skew) = &options.max_skew {
         command.args(["--max-skew", skew]);
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use signbox::signer::parse_handle;
 use signbox_exchanges::Exchange;
 use signbox_keyring::{
-    self as keyring, Entry, Key, Keyring, MASK_CLAIMED, MASK_GROUP, Place, State, handle_of,
+    self as keyring, Entry, Key, Keyring, MASK_CLAIMED, MASK_GROUP, Place, State, handle_of, service_of,
 };
 use std::process::ExitCode;
 
@@ -22,10 +22,19 @@ pub(crate) struct Handle<'a> {
 impl<'a> Handle<'a> {
     /// Takes `EXCHANGE/LABEL` apart.
     pub(crate) fn parse(text: &'a str) -> Result<Handle<'a>, Error> {
+        Handle::of(text, None)
+    }
+
+    /// Takes `EXCHANGE/LABEL` apart, for a key of this user or of a service.
+    pub(crate) fn of(text: &'a str, service: Option<&str>) -> Result<Handle<'a>, Error> {
         let (exchange, label) = parse_handle(text).map_err(Error::new)?;
         // An alias stays what it is: the signer looks for the key under the name that it is given.
         let id = text.split('/').next().unwrap_or(exchange.id.text());
-        Ok(Handle { text, exchange, description: keyring::description(id, label) })
+        let description = match service {
+            None => keyring::description(id, label),
+            Some(service) => keyring::service_description(service, id, label),
+        };
+        Ok(Handle { text, exchange, description })
     }
 
     /// Every key of this name that this process can see, the one that a signer takes first.
@@ -71,10 +80,14 @@ pub(crate) fn all() -> Result<Vec<Entry>, Error> {
 }
 
 /// Does the same to each handle; reports every failure and goes on.
-pub(crate) fn each(handles: &[String], act: fn(&Handle<'_>) -> Result<(), Error>) -> Result<ExitCode, Error> {
+pub(crate) fn each(
+    handles: &[String],
+    service: Option<&str>,
+    act: impl Fn(&Handle<'_>) -> Result<(), Error>,
+) -> Result<ExitCode, Error> {
     let mut code = ExitCode::SUCCESS;
     for handle in handles {
-        if let Err(error) = Handle::parse(handle).and_then(|handle| act(&handle)) {
+        if let Err(error) = Handle::of(handle, service).and_then(|handle| act(&handle)) {
             remark(&format!("signbox: {error}"));
             code = ExitCode::FAILURE;
         }
@@ -134,7 +147,10 @@ pub(crate) fn readers(entry: &Entry) -> String {
         return "nobody".to_owned();
     }
     if entry.place == Place::Group {
-        return format!("only signers of group {}", group_name(entry.gid));
+        return match service_of(&entry.description) {
+            Some(service) => format!("only the service {}", service.escape_debug()),
+            None => format!("only signers of group {}", group_name(entry.gid)),
+        };
     }
     if entry.permissions == MASK_CLAIMED {
         return "only the process that claimed it".to_owned();
@@ -152,6 +168,7 @@ pub(crate) fn readers(entry: &Entry) -> String {
 pub(crate) fn to_json(entry: &Entry) -> Value {
     json!({
         "key": handle_of(&entry.description).map(|(id, label)| format!("{id}/{label}")),
+        "service": service_of(&entry.description),
         "serial": entry.key.serial(),
         "place": place(entry.place),
         "state": state(entry.state),

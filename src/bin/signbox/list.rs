@@ -4,11 +4,14 @@ use crate::cli::List;
 use crate::error::Error;
 use crate::keys;
 use crate::output::{print, remark};
-use signbox_keyring::Entry;
+use signbox_keyring::{Entry, service_of};
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &List) -> Result<ExitCode, Error> {
     let mut entries = keys::all()?;
+    if let Some(service) = args.of.name()? {
+        entries.retain(|entry| service_of(&entry.description) == Some(service));
+    }
     entries.sort_by_cached_key(|entry| (keys::handle(entry), entry.place as u8));
     if args.json {
         let rows: Vec<_> = entries.iter().map(keys::to_json).collect();

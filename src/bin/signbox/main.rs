@@ -10,6 +10,7 @@ mod cli;
 mod client;
 #[cfg(test)]
 mod completions;
+mod credential;
 mod curl;
 mod demo;
 mod doctor;
@@ -30,6 +31,8 @@ mod request;
 mod revoke;
 mod run;
 mod scan;
+mod service;
+mod setup;
 mod show;
 mod sign;
 mod timeout;

@@ -1,6 +1,7 @@
 //! `signbox remove`: takes keys out of the keyrings that they are kept in.
 
 use crate::cli::Remove;
+use crate::credential;
 use crate::error::Error;
 use crate::keys::{self, Handle};
 use crate::output::remark;
@@ -9,12 +10,16 @@ use signbox_keyring::{Entry, Keyring, Place, State};
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &Remove) -> Result<ExitCode, Error> {
-    keys::each(&args.handles, remove)
+    let service = args.of.name()?;
+    keys::each(&args.handles, service, |handle| remove(handle, service))
 }
 
-fn remove(handle: &Handle<'_>) -> Result<(), Error> {
+fn remove(handle: &Handle<'_>, service: Option<&str>) -> Result<(), Error> {
     let entries = handle.entries()?;
-    if entries.is_empty() {
+    let sealed = service.is_some_and(|service| credential::remove(service, handle.text));
+    if sealed {
+        remark(&format!("removed {}, a credential", handle.text));
+    } else if entries.is_empty() {
         return Err(handle.nothing());
     }
     for entry in entries {

@@ -8,7 +8,7 @@ use signbox_keyring::{Place, State, find};
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &Revoke) -> Result<ExitCode, Error> {
-    keys::each(&args.handles, revoke)
+    keys::each(&args.handles, args.of.name()?, revoke)
 }
 
 /// Revokes every key of that name: finding passes over a revoked one and leads to the next.

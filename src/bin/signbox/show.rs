@@ -1,7 +1,7 @@
 //! `signbox show`: what is known about a key. What it may be used for stands beside the secret in the kernel, so a
 //! signer is asked for it: this program never reads a payload.
 
-use crate::cli::{Show, SignerOptions};
+use crate::cli::{Of, Show, SignerOptions};
 use crate::client::{self, Client, error_in};
 use crate::error::Error;
 use crate::keys::{self, Handle};
@@ -15,13 +15,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &Show) -> Result<ExitCode, Error> {
-    let handle = Handle::parse(&args.handle)?;
+    let service = args.of.name()?;
+    let handle = Handle::of(&args.handle, service)?;
     let entries = handle.entries()?;
     // Of a group key only an installed signer can tell.
-    if entries.is_empty() && !signer_has_a_group() {
+    if entries.is_empty() && service.is_none() && !signer_has_a_group() {
         return Err(handle.nothing());
     }
-    let told = ask_a_signer(&args.handle, &entries);
+    let told = ask_a_signer(&args.handle, service, &entries);
     if let (true, Err(why)) = (entries.is_empty(), &told) {
         return Err(Error::new(why));
     }
@@ -34,18 +35,19 @@ pub(crate) fn run(args: &Show) -> Result<ExitCode, Error> {
 }
 
 /// What a signer says of the key, or why there is nothing to say.
-fn ask_a_signer(handle: &str, entries: &[Entry]) -> Result<Value, String> {
+fn ask_a_signer(handle: &str, service: Option<&str>, entries: &[Entry]) -> Result<Value, String> {
     if let Some(dead) = entries.first().filter(|_| entries.iter().all(|entry| entry.state != State::Live)) {
         return Err(format!("it is {}", keys::state(dead.state)));
     }
-    let options = SignerOptions::default();
+    let options = SignerOptions { of: Of { service: service.map(str::to_owned) }, ..SignerOptions::default() };
     let answer =
         Client::start(&[handle.to_owned()], &options).and_then(|mut signer| signer.ask("hello", None, None));
     let answer = answer.map_err(|error| error.to_string())?;
     if let Some(error) = error_in(&answer) {
         return Err(error);
     }
-    let key = answer["hello"]["keys"][0].clone();
+    let keys = answer["hello"]["keys"].as_array().into_iter().flatten();
+    let key = keys.cloned().find(|key| key["key"] == handle).ok_or("its service has no such key")?;
     error_in(&key).map_or(Ok(key), Err)
 }
 

@@ -8,7 +8,7 @@ use signbox_keyring::{State, find};
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &Timeout) -> Result<ExitCode, Error> {
-    let handle = Handle::parse(&args.handle)?;
+    let handle = Handle::of(&args.handle, args.of.name()?)?;
     let entries = handle.entries()?;
     let key = match find(&handle.description) {
         Ok(key) => key,

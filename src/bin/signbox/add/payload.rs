@@ -171,7 +171,7 @@ mod tests {
         let secrets = Secrets { secret: br#"a\b"c\"#, passphrase: Some("\"pass é".as_bytes()), key: None };
         for home in [
             Home::Keyring(signbox_keyring::Keyring::Session),
-            Home::Group { gid: 7, users: vec![1000, 1001] },
+            Home::Group { gid: 7, users: vec![1000, 1001], service: None },
         ] {
             let plan = plan(home);
             let length = write(&plan, &secrets, &mut page).unwrap();

@@ -5,7 +5,8 @@ use crate::cli::{Keep, Ring, Terms};
 use crate::error::Error;
 use crate::keys::{self, Handle};
 use crate::output::remark;
-use nix::unistd::{Group, Uid, User};
+use crate::service::{self, Service};
+use nix::unistd::{Group, Uid};
 use signbox::policy::{Grants, Limits};
 use signbox_exchanges::{Class, Skew};
 use signbox_keyring::{Entry, Keyring, Place, session};
@@ -30,8 +31,8 @@ pub(crate) struct Plan<'a> {
 pub(crate) enum Home {
     /// In a keyring of this user.
     Keyring(Keyring),
-    /// In root's user keyring, for the signers of a group and the bots of these users.
-    Group { gid: u32, users: Vec<u32> },
+    /// In root's user keyring, for the signers of a group and the bots of these users; the group may be that of a service.
+    Group { gid: u32, users: Vec<u32>, service: Option<String> },
 }
 
 impl<'a> Plan<'a> {
@@ -49,7 +50,8 @@ impl<'a> Plan<'a> {
         args: &Terms,
         passphrase: bool,
     ) -> Result<Plan<'a>, Error> {
-        let handle = Handle::parse(handle)?;
+        let service = args.service.as_deref().map(Service::of).transpose()?;
+        let handle = Handle::of(handle, service.as_ref().map(|service| service.name.as_str()))?;
         Ok(Plan {
             key: key.map(|key| plain("API key", key)).transpose()?,
             uid: uid.map(|uid| plain("uid", uid)).transpose()?,
@@ -58,10 +60,10 @@ impl<'a> Plan<'a> {
             limits: limits::read(&args.limit, &args.accept_unenforced, handle.exchange)?,
             skew: args.skew.as_deref().map(skew).transpose()?,
             timeout: args.timeout,
-            home: if args.users.is_empty() {
-                own_keyring(args.keyring)?
-            } else {
-                group(&args.group, &args.users)?
+            home: match service {
+                Some(service) => Home::Group { gid: service.gid, users: vec![service.peer], service: Some(service.name) },
+                None if args.users.is_empty() => own_keyring(args.keyring)?,
+                None => group(&args.group, &args.users)?,
             },
             handle,
         })
@@ -246,19 +248,10 @@ fn group(name: &str, users: &[String]) -> Result<Home, Error> {
             "'{member}' is a member of the group '{name}' and could read the key; first 'gpasswd --delete {member} {name}'"
         )));
     }
-    let mut uids = users.iter().map(|user| uid(user)).collect::<Result<Vec<u32>, Error>>()?;
+    let mut uids = users.iter().map(|user| service::uid(user)).collect::<Result<Vec<u32>, Error>>()?;
     uids.sort_unstable();
     uids.dedup();
-    Ok(Home::Group { gid: group.gid.as_raw(), users: uids })
-}
-
-fn uid(user: &str) -> Result<u32, Error> {
-    if let Ok(uid) = user.parse() {
-        return Ok(uid);
-    }
-    let failed = |error| Error::new(format_args!("cannot look up the user '{user}': {error}"));
-    let found = User::from_name(user).map_err(failed)?;
-    found.map(|user| user.uid.as_raw()).ok_or_else(|| Error::new(format_args!("there is no user '{user}'")))
+    Ok(Home::Group { gid: group.gid.as_raw(), users: uids, service: None })
 }
 
 /// What a grant lets happen that a bot seldom needs.
