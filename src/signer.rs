@@ -80,7 +80,8 @@ fn start(options: &Options) -> Result<std::convert::Infallible, String> {
     let file = policy::File::open()?;
     let keys = find_keys(options)?;
     let grouped = nix::unistd::getegid() != nix::unistd::getgid();
-    let folder = Folder::find(options.state.as_deref(), grouped)?;
+    let group_keys = keys.iter().any(|slot| slot.mode == "group");
+    let folder = Folder::find(options.state.as_deref(), grouped, group_keys)?;
     let deep = folder.is_some() || keys.iter().any(|slot| takes_private_keys(slot.exchange));
     let memory = if deep { Memory::map_with_deep_stack(options.memory) } else { Memory::map(options.memory) };
     let memory = memory.map_err(|error| error.to_string())?;

@@ -196,7 +196,7 @@ impl fmt::Display for Error {
             Self::Expired(name) => write!(f, "{name} has expired; add it again, with a longer timeout if need be"),
             Self::Revoked(KeyName::Keyring(Keyring::Session)) => f.write_str(
                 "the session keyring was revoked, as the logout of its session does; log in again, or keep the key \
-                 in the user keyring",
+                 in the user keyring ('--keyring user')",
             ),
             Self::Revoked(name) => write!(f, "{name} was revoked; add it again to use it again"),
             Self::Quota => f.write_str(

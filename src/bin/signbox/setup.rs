@@ -9,7 +9,7 @@ use crate::keys;
 use crate::output::remark;
 use crate::service::{self, PEER, drop_ins, own_user, settings, systemctl};
 use nix::unistd::{Uid, User};
-use signbox_keyring::{Keyring, service_of};
+use signbox_keyring::{Keyring, State, service_of};
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -104,7 +104,9 @@ fn take_away(name: &str) -> Result<ExitCode, Error> {
     // The keys first: what fails later leaves no key behind.
     let entries = keys::all()?;
     for entry in entries.iter().filter(|entry| service_of(&entry.description) == Some(name)) {
-        match entry.key.revoke().and_then(|()| entry.key.unlink(Keyring::User)) {
+        // One that has ended cannot be revoked.
+        let ended = if entry.state == State::Live { entry.key.revoke() } else { Ok(()) };
+        match ended.and_then(|()| entry.key.unlink(Keyring::User)) {
             Ok(()) => remark(&format!("revoked {}; delete it at the exchange too", keys::handle(entry))),
             Err(error) => failed.push(Error::new(format_args!("{}: {error}", keys::handle(entry)))),
         }
