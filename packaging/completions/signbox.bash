@@ -64,6 +64,9 @@ _signbox() {
             signbox,scan)
                 cmd="signbox__subcmd__scan"
                 ;;
+            signbox,setup)
+                cmd="signbox__subcmd__setup"
+                ;;
             signbox,show)
                 cmd="signbox__subcmd__show"
                 ;;
@@ -154,6 +157,9 @@ _signbox() {
             signbox__subcmd__help,scan)
                 cmd="signbox__subcmd__help__subcmd__scan"
                 ;;
+            signbox__subcmd__help,setup)
+                cmd="signbox__subcmd__help__subcmd__setup"
+                ;;
             signbox__subcmd__help,show)
                 cmd="signbox__subcmd__help__subcmd__show"
                 ;;
@@ -185,7 +191,7 @@ _signbox() {
 
     case "${cmd}" in
         signbox)
-            opts="-h -V --help --version add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help"
+            opts="-h -V --help --version add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -199,7 +205,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__add)
-            opts="-h --passphrase --secret-fd --key --uid --allow --limit --accept-unenforced --timeout --keyring --users --group --skew --help"
+            opts="-h --passphrase --secret-fd --credential --key --uid --allow --limit --accept-unenforced --timeout --keyring --users --service --group --skew --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -241,6 +247,10 @@ _signbox() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --group)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -257,7 +267,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__adopt)
-            opts="-h --exchange --label --replace --password-fd --dry-run --yes --allow --limit --accept-unenforced --timeout --keyring --users --group --skew --help"
+            opts="-h --exchange --label --replace --password-fd --dry-run --yes --allow --limit --accept-unenforced --timeout --keyring --users --service --group --skew --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -296,6 +306,10 @@ _signbox() {
                     return 0
                     ;;
                 --users)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --service)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -501,7 +515,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__check)
-            opts="-H -d -h --header --body --reference --max-skew --memory --state --json --help"
+            opts="-H -d -h --header --body --reference --service --max-skew --memory --state --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -524,6 +538,10 @@ _signbox() {
                     return 0
                     ;;
                 --reference)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --service)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -589,7 +607,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__help)
-            opts="add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help"
+            opts="add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -882,6 +900,20 @@ _signbox() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        signbox__subcmd__help__subcmd__setup)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         signbox__subcmd__help__subcmd__show)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -939,7 +971,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__keygen)
-            opts="-h --type --key --uid --allow --limit --accept-unenforced --timeout --keyring --users --group --skew --help"
+            opts="-h --type --key --uid --allow --limit --accept-unenforced --timeout --keyring --users --service --group --skew --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -981,6 +1013,10 @@ _signbox() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --group)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -997,12 +1033,16 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__list)
-            opts="-h --json --help"
+            opts="-h --json --service --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1051,12 +1091,16 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__remove)
-            opts="-h --help"
+            opts="-h --service --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1065,12 +1109,16 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__revoke)
-            opts="-h --help"
+            opts="-h --service --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1118,13 +1166,35 @@ _signbox() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        signbox__subcmd__show)
-            opts="-h --json --help"
+        signbox__subcmd__setup)
+            opts="-h --user --remove --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        signbox__subcmd__show)
+            opts="-h --json --service --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1133,7 +1203,7 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__sign)
-            opts="-H -d -h --header --body --reference --max-skew --memory --state --curl --help"
+            opts="-H -d -h --header --body --reference --service --max-skew --memory --state --curl --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1159,6 +1229,10 @@ _signbox() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --max-skew)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1179,12 +1253,16 @@ _signbox() {
             return 0
             ;;
         signbox__subcmd__timeout)
-            opts="-h --help"
+            opts="-h --service --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --service)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

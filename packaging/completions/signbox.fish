@@ -28,6 +28,7 @@ complete -c signbox -n "__fish_signbox_needs_command" -s h -l help -d 'Print hel
 complete -c signbox -n "__fish_signbox_needs_command" -s V -l version -d 'Print version'
 complete -c signbox -n "__fish_signbox_needs_command" -f -a "add" -d 'Put a secret into the kernel keyring'
 complete -c signbox -n "__fish_signbox_needs_command" -f -a "keygen" -d 'Draw a new private key and put it into the kernel keyring'
+complete -c signbox -n "__fish_signbox_needs_command" -f -a "setup" -d 'Give a bot a signer under a user of its own'
 complete -c signbox -n "__fish_signbox_needs_command" -f -a "adopt" -d 'Move the secrets in a bot\'s file into the kernel keyring'
 complete -c signbox -n "__fish_signbox_needs_command" -f -a "scan" -d 'Find what looks like an exchange\'s secret in files'
 complete -c signbox -n "__fish_signbox_needs_command" -f -a "placeholder" -d 'Print what can stand where a library wants the secret'
@@ -57,9 +58,11 @@ complete -c signbox -n "__fish_signbox_using_subcommand add" -l keyring -d 'Wher
 user\t'Gone at reboot; open to every process of the user'
 persistent\t'As user, and gone after three days without use'"
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l users -d 'As root: make a group key that these users\' bots can use and none of them can read' -r
+complete -c signbox -n "__fish_signbox_using_subcommand add" -l service -d 'As root: keep it for the service of this name, which answers the user that it was set up for' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l group -d 'The group of the installed signer, for --users' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l skew -d 'How far the time of a request may be from the clock, in seconds, or \'off\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand add" -l passphrase -d 'Ask for a passphrase as well (always asked for where the exchange has one)'
+complete -c signbox -n "__fish_signbox_using_subcommand add" -l credential -d 'For a service: keep it encrypted on disk as well, for the next start of the machine (systemd-creds(1))'
 complete -c signbox -n "__fish_signbox_using_subcommand add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l type -d 'The kind of key [default: the one that the exchange takes, ed25519 first]' -r -f -a "ed25519\t'Ed25519'
 p256\t'ECDSA on P-256, also called ES256'"
@@ -73,9 +76,13 @@ complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l keyring -d 'W
 user\t'Gone at reboot; open to every process of the user'
 persistent\t'As user, and gone after three days without use'"
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l users -d 'As root: make a group key that these users\' bots can use and none of them can read' -r
+complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l service -d 'As root: keep it for the service of this name, which answers the user that it was set up for' -r
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l group -d 'The group of the installed signer, for --users' -r
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -l skew -d 'How far the time of a request may be from the clock, in seconds, or \'off\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand keygen" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c signbox -n "__fish_signbox_using_subcommand setup" -l user -d 'The user that the bot runs as' -r
+complete -c signbox -n "__fish_signbox_using_subcommand setup" -l remove -d 'Stop the service and remove its keys, credentials, settings and user; what it wrote down stays'
+complete -c signbox -n "__fish_signbox_using_subcommand setup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l exchange -d 'The exchange, where nothing in the file says it' -r
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l label -d 'The label of the keys\' handles, EXCHANGE/LABEL [default: main]' -r
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l password-fd -d 'Read hummingbot\'s password from this descriptor instead of the terminal' -r
@@ -87,6 +94,7 @@ complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l keyring -d 'Wh
 user\t'Gone at reboot; open to every process of the user'
 persistent\t'As user, and gone after three days without use'"
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l users -d 'As root: make a group key that these users\' bots can use and none of them can read' -r
+complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l service -d 'As root: keep it for the service of this name, which answers the user that it was set up for' -r
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l group -d 'The group of the installed signer, for --users' -r
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l skew -d 'How far the time of a request may be from the clock, in seconds, or \'off\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand adopt" -l replace -d 'Put the secret in the place of another one that a key of this name holds'
@@ -101,16 +109,22 @@ rsa\t'RSA'
 p256\t'ECDSA on P-256, also called ES256'
 secp256k1\t'The private key of a wallet'"
 complete -c signbox -n "__fish_signbox_using_subcommand placeholder" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c signbox -n "__fish_signbox_using_subcommand list" -l service -d 'Keys of the service of this name, see \'signbox setup\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand list" -l json -d 'One JSON list instead of a table'
 complete -c signbox -n "__fish_signbox_using_subcommand list" -s h -l help -d 'Print help'
+complete -c signbox -n "__fish_signbox_using_subcommand show" -l service -d 'Keys of the service of this name, see \'signbox setup\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand show" -l json -d 'One JSON object instead of text'
 complete -c signbox -n "__fish_signbox_using_subcommand show" -s h -l help -d 'Print help'
+complete -c signbox -n "__fish_signbox_using_subcommand revoke" -l service -d 'Keys of the service of this name, see \'signbox setup\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand revoke" -s h -l help -d 'Print help'
+complete -c signbox -n "__fish_signbox_using_subcommand remove" -l service -d 'Keys of the service of this name, see \'signbox setup\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand remove" -s h -l help -d 'Print help'
+complete -c signbox -n "__fish_signbox_using_subcommand timeout" -l service -d 'Keys of the service of this name, see \'signbox setup\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand timeout" -s h -l help -d 'Print help'
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -s H -l header -d 'A header, \'Name: value\'; may be given more than once' -r
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -s d -l body -d 'The body, as it is sent' -r
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -l reference -d 'The market\'s price, for limits that need one: a number, or \'BTCUSDT:64000 ETHUSDT:3400\'' -r
+complete -c signbox -n "__fish_signbox_using_subcommand sign" -l service -d 'Keys of the service of this name, see \'signbox setup\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -l max-skew -d 'How far the time of a request may be from the clock, in seconds, or \'off\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -l memory -d 'What the signer\'s memory is made of' -r -f -a "auto\t''
 secretmem\t''
@@ -121,6 +135,7 @@ complete -c signbox -n "__fish_signbox_using_subcommand sign" -s h -l help -d 'P
 complete -c signbox -n "__fish_signbox_using_subcommand check" -s H -l header -d 'A header, \'Name: value\'; may be given more than once' -r
 complete -c signbox -n "__fish_signbox_using_subcommand check" -s d -l body -d 'The body, as it is sent' -r
 complete -c signbox -n "__fish_signbox_using_subcommand check" -l reference -d 'The market\'s price, for limits that need one: a number, or \'BTCUSDT:64000 ETHUSDT:3400\'' -r
+complete -c signbox -n "__fish_signbox_using_subcommand check" -l service -d 'Keys of the service of this name, see \'signbox setup\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand check" -l max-skew -d 'How far the time of a request may be from the clock, in seconds, or \'off\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand check" -l memory -d 'What the signer\'s memory is made of' -r -f -a "auto\t''
 secretmem\t''
@@ -173,26 +188,27 @@ complete -c signbox -n "__fish_signbox_using_subcommand doctor" -s h -l help -d 
 complete -c signbox -n "__fish_signbox_using_subcommand exchanges" -l json -d 'JSON instead of text'
 complete -c signbox -n "__fish_signbox_using_subcommand exchanges" -s h -l help -d 'Print help'
 complete -c signbox -n "__fish_signbox_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "add" -d 'Put a secret into the kernel keyring'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "keygen" -d 'Draw a new private key and put it into the kernel keyring'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "adopt" -d 'Move the secrets in a bot\'s file into the kernel keyring'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "scan" -d 'Find what looks like an exchange\'s secret in files'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "placeholder" -d 'Print what can stand where a library wants the secret'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "list" -d 'Show the keys that this user can see'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "show" -d 'Show what is known about a key, but never its secret'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "revoke" -d 'Make keys useless at once, also for signers that are running'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "remove" -d 'Take keys out of the keyring they are kept in'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "timeout" -d 'Set or take off the time after which a key is gone'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "sign" -d 'Sign one request'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "check" -d 'Say whether a request would be signed, and by which rule'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "run" -d 'Start a program that can have requests signed but cannot reach the keys'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "audit" -d 'Show, check and retell what signers have written down'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "watch" -d 'Hand a signer\'s standard error on, and run the hooks for the alerts in it'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "panic" -d 'Stop everything: revoke all keys, kill all signers, gather evidence, and say what to do at the exchanges'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "doctor" -d 'Show what this kernel and this start give, and what to do about each point'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "exchanges" -d 'Show the exchanges, and what a signature of each covers'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "demo" -d 'See it work, with keys that exchanges publish as examples'
-complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "add" -d 'Put a secret into the kernel keyring'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "keygen" -d 'Draw a new private key and put it into the kernel keyring'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "setup" -d 'Give a bot a signer under a user of its own'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "adopt" -d 'Move the secrets in a bot\'s file into the kernel keyring'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "scan" -d 'Find what looks like an exchange\'s secret in files'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "placeholder" -d 'Print what can stand where a library wants the secret'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "list" -d 'Show the keys that this user can see'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "show" -d 'Show what is known about a key, but never its secret'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "revoke" -d 'Make keys useless at once, also for signers that are running'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "remove" -d 'Take keys out of the keyring they are kept in'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "timeout" -d 'Set or take off the time after which a key is gone'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "sign" -d 'Sign one request'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "check" -d 'Say whether a request would be signed, and by which rule'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "run" -d 'Start a program that can have requests signed but cannot reach the keys'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "audit" -d 'Show, check and retell what signers have written down'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "watch" -d 'Hand a signer\'s standard error on, and run the hooks for the alerts in it'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "panic" -d 'Stop everything: revoke all keys, kill all signers, gather evidence, and say what to do at the exchanges'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "doctor" -d 'Show what this kernel and this start give, and what to do about each point'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "exchanges" -d 'Show the exchanges, and what a signature of each covers'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "demo" -d 'See it work, with keys that exchanges publish as examples'
+complete -c signbox -n "__fish_signbox_using_subcommand help; and not __fish_seen_subcommand_from add keygen setup adopt scan placeholder list show revoke remove timeout sign check run audit watch panic doctor exchanges demo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c signbox -n "__fish_signbox_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "show" -d 'Show the decisions, a line each'
 complete -c signbox -n "__fish_signbox_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "verify" -d 'Find out whether a log is whole: no line changed, taken away, added or moved'
 complete -c signbox -n "__fish_signbox_using_subcommand help; and __fish_seen_subcommand_from audit" -f -a "report" -d 'Say in plain words what bots did on a day'

@@ -467,11 +467,13 @@ pub(crate) struct Request {
     #[arg(long, value_name = "PRICE")]
     pub(crate) reference: Option<String>,
     #[command(flatten)]
+    pub(crate) of: Of,
+    #[command(flatten)]
     pub(crate) signer: SignerOptions,
 }
 
 /// Options that are handed to the signer.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, PartialEq, Args)]
 pub(crate) struct SignerOptions {
     /// How far the time of a request may be from the clock, in seconds, or 'off'
     #[arg(long, value_name = "SECONDS|off")]
@@ -482,8 +484,6 @@ pub(crate) struct SignerOptions {
     /// Where counts and the audit log are kept [default: in memory, and no log; an installed signer has /var/lib/signbox]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) of: Of,
 }
 
 /// Start a program that can have requests signed but cannot reach the keys

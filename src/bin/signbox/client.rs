@@ -19,7 +19,15 @@ pub(crate) struct Client {
 impl Client {
     /// Starts a signer for these keys.
     pub(crate) fn start(handles: &[String], options: &SignerOptions) -> Result<Client, Error> {
-        let mut command = command(handles, options)?;
+        Client::of(&mut command(handles, options)?)
+    }
+
+    /// Connects to a service, by way of the signer's program.
+    pub(crate) fn connect(service: &str) -> Result<Client, Error> {
+        Client::of(Command::new(signer()?).args(["--connect", service]))
+    }
+
+    fn of(command: &mut Command) -> Result<Client, Error> {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(|error| {
             Error::new(format_args!("cannot start {}: {error}", command.get_program().to_string_lossy()))
         })?;
@@ -91,10 +99,6 @@ pub(crate) fn error_in(answer: &Value) -> Option<String> {
 /// The command that starts a signer.
 pub(crate) fn command(handles: &[String], options: &SignerOptions) -> Result<Command, Error> {
     let mut command = Command::new(signer()?);
-    if let Some(service) = options.of.name()? {
-        command.args(["--connect", service]);
-        return Ok(command);
-    }
     if let Some(skew) = &options.max_skew {
         command.args(["--max-skew", skew]);
     }

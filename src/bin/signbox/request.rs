@@ -1,6 +1,6 @@
 //! A request from the command line or from standard input, and the signer's answer to it.
 
-use crate::cli::Request;
+use crate::cli::{Request, SignerOptions};
 use crate::client::Client;
 use crate::error::Error;
 use crate::output::remark;
@@ -14,7 +14,15 @@ pub(crate) fn ask(op: &str, args: &Request) -> Result<Value, Error> {
         (Some(method), Some(url)) => from_arguments(method, url, args)?,
         _ => from_standard_input()?,
     };
-    let mut client = Client::start(std::slice::from_ref(&args.handle), &args.signer)?;
+    let mut client = match args.of.name()? {
+        Some(_) if args.signer != SignerOptions::default() => {
+            return Err(Error::new(
+                "a service was started with options of its own; leave --max-skew, --memory and --state out",
+            ));
+        }
+        Some(service) => Client::connect(service)?,
+        None => Client::start(std::slice::from_ref(&args.handle), &args.signer)?,
+    };
     client.ask_as_written(op, Some(&args.handle), Some(&request), args.reference.as_deref())
 }
 

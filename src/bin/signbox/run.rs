@@ -53,9 +53,6 @@ struct Signer {
 impl Signer {
     /// Starts it while we still stand in the session that has the keys.
     fn start(args: &Run) -> Result<Signer, Error> {
-        if args.signer.of.service.is_some() {
-            return Err(Error::new("a bot of a service needs no 'signbox run': it connects by itself"));
-        }
         let mut command = client::command(&args.handles, &args.signer)?;
         command.arg("--run").args(args.claim.then_some("--claim"));
         // Ctrl-C is for the command; the signer ends when the command has.

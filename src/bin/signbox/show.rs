@@ -1,7 +1,7 @@
 //! `signbox show`: what is known about a key. What it may be used for stands beside the secret in the kernel, so a
 //! signer is asked for it: this program never reads a payload.
 
-use crate::cli::{Of, Show, SignerOptions};
+use crate::cli::{Show, SignerOptions};
 use crate::client::{self, Client, error_in};
 use crate::error::Error;
 use crate::keys::{self, Handle};
@@ -39,9 +39,11 @@ fn ask_a_signer(handle: &str, service: Option<&str>, entries: &[Entry]) -> Resul
     if let Some(dead) = entries.first().filter(|_| entries.iter().all(|entry| entry.state != State::Live)) {
         return Err(format!("it is {}", keys::state(dead.state)));
     }
-    let options = SignerOptions { of: Of { service: service.map(str::to_owned) }, ..SignerOptions::default() };
-    let answer =
-        Client::start(&[handle.to_owned()], &options).and_then(|mut signer| signer.ask("hello", None, None));
+    let signer = match service {
+        Some(service) => Client::connect(service),
+        None => Client::start(&[handle.to_owned()], &SignerOptions::default()),
+    };
+    let answer = signer.and_then(|mut signer| signer.ask("hello", None, None));
     let answer = answer.map_err(|error| error.to_string())?;
     if let Some(error) = error_in(&answer) {
         return Err(error);
