@@ -279,7 +279,9 @@ impl Signer {
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return self.fail("cannot read requests", errno),
             }
-            if let Err(errno) = self.answer_input(vault, &mut rest, &mut |signer| signer.flush().map(|()| true)) {
+            if let Err(errno) =
+                self.answer_input(vault, &mut rest, &mut |signer| signer.flush().map(|()| true))
+            {
                 return self.fail("cannot write answers", errno);
             }
         }
@@ -435,7 +437,19 @@ impl Signer {
         held: &mut Held<'_>,
     ) {
         let Signer {
-            slots, bounds, spare, work, input, out, line: scratch, parts, signed, names, desk, service, ..
+            slots,
+            bounds,
+            spare,
+            work,
+            input,
+            out,
+            line: scratch,
+            parts,
+            signed,
+            names,
+            desk,
+            service,
+            ..
         } = self;
         let line = protocol::text(&input[place]);
         let id = line[question.id.clone()].as_bytes();
@@ -447,13 +461,14 @@ impl Signer {
 
         let Ok(at) = slots.binary_search_by(|slot| slot.handle.as_str().cmp(handle)) else {
             return match service {
-                None => refuse(
-                    Code::NoSuchKey,
-                    format_args!("this signer was not started with a key '{handle}'"),
-                ),
+                None => {
+                    refuse(Code::NoSuchKey, format_args!("this signer was not started with a key '{handle}'"))
+                }
                 Some(bot) => refuse(
                     Code::NoSuchKey,
-                    format_args!("the service {bot} has no key '{handle}'; 'sudo signbox add --service {bot} {handle}'"),
+                    format_args!(
+                        "the service {bot} has no key '{handle}'; 'sudo signbox add --service {bot} {handle}'"
+                    ),
                 ),
             };
         };
@@ -563,8 +578,9 @@ impl Signer {
         let Signer { slots, bounds, spare, input, out, names, .. } = self;
         let id = &input[place][question.id.clone()];
         protocol::begin(out, Some(id));
-        let weakest =
-            ["open", "run", "claimed", "group"].into_iter().find(|mode| slots.iter().any(|slot| slot.mode == *mode));
+        let weakest = ["open", "run", "claimed", "group"]
+            .into_iter()
+            .find(|mode| slots.iter().any(|slot| slot.mode == *mode));
         let walls = self.walls.as_ref();
         protocol::put(
             out,

@@ -51,10 +51,13 @@ mod tests {
 
     #[test]
     fn a_description_of_another_program_is_no_handle() {
-        for foreign in ["", "signbox", "signbox:kraken", "signbox::main", "signbox:kraken:", "signbox:a:b:c"] {
+        for foreign in ["", "signbox", "signbox:kraken", "signbox::main", "signbox:kraken:", "signbox:a:b:c"]
+        {
             assert_eq!(handle_of(foreign), None, "{foreign}");
         }
-        for foreign in ["signbox@", "signbox@bot", "signbox@bot:kraken", "signbox@:kraken:main", "signbox@bot:a:b:c"] {
+        for foreign in
+            ["signbox@", "signbox@bot", "signbox@bot:kraken", "signbox@:kraken:main", "signbox@bot:a:b:c"]
+        {
             assert_eq!((handle_of(foreign), service_of(foreign)), (None, None), "{foreign}");
         }
     }

@@ -90,7 +90,11 @@ fn writing(files: &Range<i32>) -> Result<Vec<sock_filter>, Error> {
 fn listening() -> Vec<Block> {
     let above = |call, least| {
         // Negative numbers are no descriptors.
-        with_argument(call, 0, &[jump(libc::BPF_JGE, 1 << 31, 1, 0), jump(libc::BPF_JGE, least, 1, 0), KILL, ALLOW])
+        with_argument(
+            call,
+            0,
+            &[jump(libc::BPF_JGE, 1 << 31, 1, 0), jump(libc::BPF_JGE, least, 1, 0), KILL, ALLOW],
+        )
     };
     let equal = |call, at, value| with_argument(call, at, &[jump(libc::BPF_JEQ, value, 1, 0), KILL, ALLOW]);
     let mut credentials = Vec::new();

@@ -96,14 +96,19 @@ pub(crate) fn mlock_on_fault(start: NonNull<c_void>, len: usize) -> nix::Result<
 pub fn accept(listener: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
     // SAFETY: no address is asked for, so nothing of ours is written to.
-    let fd = unsafe { libc::accept4(listener.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut(), flags) };
+    let fd =
+        unsafe { libc::accept4(listener.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut(), flags) };
     // SAFETY: the kernel has just opened `fd` for us, and nobody else knows it.
     Errno::result(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// `sendmsg` with `SCM_RIGHTS`: sends `text` and two descriptors over a socket. Returns how much of `text` was sent; the
 /// descriptors go with its first byte. Allocates nothing.
-pub fn send_descriptors(socket: BorrowedFd<'_>, text: &[u8], descriptors: [BorrowedFd<'_>; 2]) -> nix::Result<usize> {
+pub fn send_descriptors(
+    socket: BorrowedFd<'_>,
+    text: &[u8],
+    descriptors: [BorrowedFd<'_>; 2],
+) -> nix::Result<usize> {
     #[repr(C)]
     struct Rights {
         header: libc::cmsghdr,
@@ -111,7 +116,11 @@ pub fn send_descriptors(socket: BorrowedFd<'_>, text: &[u8], descriptors: [Borro
     }
     let length = size_of::<Rights>();
     let mut rights = Rights {
-        header: libc::cmsghdr { cmsg_len: length as _, cmsg_level: libc::SOL_SOCKET, cmsg_type: libc::SCM_RIGHTS },
+        header: libc::cmsghdr {
+            cmsg_len: length as _,
+            cmsg_level: libc::SOL_SOCKET,
+            cmsg_type: libc::SCM_RIGHTS,
+        },
         descriptors: descriptors.map(|fd| fd.as_raw_fd()),
     };
     let mut part = libc::iovec { iov_base: text.as_ptr().cast_mut().cast(), iov_len: text.len() };
@@ -123,7 +132,9 @@ pub fn send_descriptors(socket: BorrowedFd<'_>, text: &[u8], descriptors: [Borro
     message.msg_controllen = length as _;
     // SAFETY: the kernel reads `part`, the text and `rights`, which outlive the call; `cmsghdr` is 16 bytes long, so the
     // descriptors stand where `CMSG_DATA` would have them.
-    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT) };
+    let sent = unsafe {
+        libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT)
+    };
     Errno::result(sent).map(|sent| sent.unsigned_abs())
 }
 

@@ -86,7 +86,8 @@ fn connection(service: String, more: Option<String>) -> Result<Asked, String> {
 }
 
 fn peer(text: &str) -> Result<u32, String> {
-    text.parse().map_err(|_| format!("--peer: '{text}' is no user's number; 'signbox setup' sets it for a service"))
+    text.parse()
+        .map_err(|_| format!("--peer: '{text}' is no user's number; 'signbox setup' sets it for a service"))
 }
 
 fn skew(text: &str) -> Result<Skew, String> {

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 /// Adds the credentials called `signbox.EXCHANGE.LABEL`, claimed, and returns their handles.
 pub(super) fn take(memory: Choice) -> Result<Vec<(String, Key)>, String> {
-    let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from) else { return Ok(Vec::new()) };
+    let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from) else {
+        return Ok(Vec::new());
+    };
     let failed = |error| format!("cannot read the credentials in {}: {error}", folder.display());
     let mut names = Vec::new();
     for entry in fs::read_dir(&folder).map_err(failed)? {
@@ -27,7 +29,8 @@ pub(super) fn take(memory: Choice) -> Result<Vec<(String, Key)>, String> {
         let add = |name: &String| {
             let (exchange, label) = handle(name).expect("the others were left out");
             let key = vault.wiped(|page, _| add(&folder.join(name), exchange, label, page));
-            key.map(|key| (format!("{exchange}/{label}"), key)).map_err(|why| format!("the credential {name}: {why}"))
+            key.map(|key| (format!("{exchange}/{label}"), key))
+                .map_err(|why| format!("the credential {name}: {why}"))
         };
         names.iter().map(add).collect()
     })
@@ -54,7 +57,8 @@ fn add(path: &Path, exchange: &str, label: &str, page: &mut [u8]) -> Result<Key,
     looked.copy_from_slice(&payload[..length]);
     Record::parse(looked, &mut Names::new())?;
     let description = keyring::description(exchange, label);
-    let key = keyring::add(Keyring::Process, &description, &payload[..length], scratch).map_err(|error| error.to_string())?;
+    let key = keyring::add(Keyring::Process, &description, &payload[..length], scratch)
+        .map_err(|error| error.to_string())?;
     key.set_permissions(MASK_CLAIMED).map_err(|error| error.to_string())?;
     Ok(key)
 }

@@ -16,15 +16,19 @@ pub(super) struct Folder {
 impl Folder {
     /// The machine's for an installed signer, and for whoever else may write there; else the one that was named. Named `none` it is
     /// none, but not for group keys.
-    pub(super) fn find(named: Option<&Path>, grouped: bool, group_keys: bool) -> Result<Option<Folder>, String> {
+    pub(super) fn find(
+        named: Option<&Path>,
+        grouped: bool,
+        group_keys: bool,
+    ) -> Result<Option<Folder>, String> {
         let (machine, may) = (Path::new(MACHINE), AccessFlags::W_OK | AccessFlags::X_OK);
         let there = machine.is_dir() && (grouped || access(machine, may).is_ok());
         match named {
             Some(none) if none == Path::new("none") && !group_keys => Ok(None),
             // Whoever starts the signer must not choose where it counts.
-            Some(_) if grouped => {
-                Err(format!("an installed signer keeps its state in {MACHINE}; leave --state out, or say 'none' for keys of your own"))
-            }
+            Some(_) if grouped => Err(format!(
+                "an installed signer keeps its state in {MACHINE}; leave --state out, or say 'none' for keys of your own"
+            )),
             Some(named) => Folder::own(named).map(Some),
             None if there => {
                 let fine = owned(machine, 0, 0o007);

@@ -110,7 +110,10 @@ impl<'page> Held<'page> {
                 read.map_err(|mistake| Trouble::Limits(&slot.handle, mistake))?;
             }
             if ["group", "service"].contains(&slot.mode) && record.users().is_empty() {
-                return Err(Trouble::Record(&slot.handle, "the record of a key of a group or service must name its users"));
+                return Err(Trouble::Record(
+                    &slot.handle,
+                    "the record of a key of a group or service must name its users",
+                ));
             }
             self.of = Some((at, record));
         }

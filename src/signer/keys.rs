@@ -1,7 +1,7 @@
 //! The start list: handles become keys, and keys are claimed, before the walls are up.
 
-use super::{Options, credentials};
 use super::state::State;
+use super::{Options, credentials};
 use signbox_exchanges::{Exchange, exchange};
 use signbox_keyring::{self as keyring, Key};
 use std::io::{Write as _, stderr};

@@ -67,7 +67,8 @@ impl Service {
         }
         let ends = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
         ends.thread_block().map_err(failed)?;
-        let stop = SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).map_err(failed)?;
+        let stop =
+            SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).map_err(failed)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
         epoll.add(stdin(), EpollEvent::new(EpollFlags::EPOLLIN, DOOR)).map_err(failed)?;
         epoll.add(&stop, EpollEvent::new(EpollFlags::EPOLLIN, STOP)).map_err(failed)?;
@@ -125,7 +126,10 @@ impl Service {
                 continue;
             }
             let Some(at) = self.place_for(who.pid()) else {
-                let why = format_args!("all {MOST_CLIENTS} connections are taken, most of them by process {}", who.pid());
+                let why = format_args!(
+                    "all {MOST_CLIENTS} connections are taken, most of them by process {}",
+                    who.pid()
+                );
                 self.turn_away(signer, socket, Code::Unavailable, why);
                 continue;
             };
@@ -204,7 +208,9 @@ impl Client {
             }
         } else {
             let Client { socket, pipes, input, rest, .. } = self;
-            let Some(from) = pipes.as_ref().map(|[from, _]| from).or(socket.as_ref()) else { return Ok(false) };
+            let Some(from) = pipes.as_ref().map(|[from, _]| from).or(socket.as_ref()) else {
+                return Ok(false);
+            };
             let end = input.len().min(rest.filled + AT_ONCE);
             match read(from, &mut input[rest.filled..end]) {
                 Ok(0) => return self.end(signer),
@@ -263,7 +269,9 @@ impl Client {
     /// Sends what waits, as much of it as is taken; true if all was.
     fn send_pending(&mut self) -> Result<bool, Errno> {
         let Client { socket, pipes, pending, sent, .. } = self;
-        let Some(to) = pipes.as_ref().map(|[_, to]| to).or(socket.as_ref()) else { return Err(Errno::ENOTCONN) };
+        let Some(to) = pipes.as_ref().map(|[_, to]| to).or(socket.as_ref()) else {
+            return Err(Errno::ENOTCONN);
+        };
         while *sent < pending.len() {
             match write(to, &pending[*sent..]) {
                 Ok(count) => *sent += count,
@@ -333,7 +341,10 @@ pub(super) fn is_listening() -> Result<(), String> {
 
 /// Answers every line of every client with why this service cannot sign. No key was read.
 pub(super) fn refuse_all(why: &str) -> Result<Infallible, String> {
-    let _ = writeln!(stderr(), "signbox-signer: {why}; every request is refused until this service is started again");
+    let _ = writeln!(
+        stderr(),
+        "signbox-signer: {why}; every request is refused until this service is started again"
+    );
     let failed = |error: std::io::Error| format!("{why}; and cannot tell so: {error}");
     let listener = UnixListener::from(stdin().as_fd().try_clone_to_owned().map_err(failed)?);
     listener.set_nonblocking(false).map_err(failed)?;

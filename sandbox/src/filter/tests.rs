@@ -155,13 +155,18 @@ fn what_happens_per_request_is_short() {
 
 #[test]
 fn twice_the_same_serial_is_one() {
-    assert_eq!(program(&[5, 9, 5], &NO_FILES, Doors::Ends).unwrap().len(), program(&[9, 5], &NO_FILES, Doors::Ends).unwrap().len());
+    assert_eq!(
+        program(&[5, 9, 5], &NO_FILES, Doors::Ends).unwrap().len(),
+        program(&[9, 5], &NO_FILES, Doors::Ends).unwrap().len()
+    );
 }
 
 #[test]
 fn what_is_no_serial_is_refused() {
     for serial in [0, -1, -8, i32::MIN] {
-        assert!(matches!(program(&[7, serial], &NO_FILES, Doors::Ends), Err(Error::Serial(bad)) if bad == serial));
+        assert!(
+            matches!(program(&[7, serial], &NO_FILES, Doors::Ends), Err(Error::Serial(bad)) if bad == serial)
+        );
     }
 }
 

@@ -56,7 +56,9 @@ pub(crate) fn keep(
             tell(plan, key, before.as_ref(), left)?;
             match &plan.home {
                 // It reads a key that it has anew each time.
-                Home::Group { service: Some(service), .. } if before.is_none_or(|before| before.key != key) => {
+                Home::Group { service: Some(service), .. }
+                    if before.is_none_or(|before| before.key != key) =>
+                {
                     service::restart(service);
                 }
                 _ => {}

@@ -18,7 +18,8 @@ use std::process::{Command, Stdio};
 
 /// Has a record encrypted for this machine.
 pub(crate) fn seal(handle: &str, record: &[u8]) -> Result<Vec<u8>, Error> {
-    let failed = |error: io::Error| Error::new(format_args!("cannot hand the record to systemd-creds: {error}"));
+    let failed =
+        |error: io::Error| Error::new(format_args!("cannot hand the record to systemd-creds: {error}"));
     let file = memfd_create("signbox", MFdFlags::MFD_CLOEXEC).map_err(|errno| failed(errno.into()))?;
     let mut file = File::from(file);
     let given = file.write_all(record).and_then(|()| file.rewind()).and_then(|()| file.try_clone());
@@ -44,7 +45,13 @@ pub(crate) fn keep(service: &str, handle: &str, sealed: &[u8]) -> Result<PathBuf
     DirBuilder::new().recursive(true).mode(0o755).create("/etc/signbox").map_err(failed)?;
     DirBuilder::new().recursive(true).mode(0o700).create(folder(service)).map_err(failed)?;
     let fresh = path.with_extension("new~");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(failed)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)
+        .map_err(failed)?;
     file.write_all(sealed).and_then(|()| file.sync_all()).map_err(failed)?;
     fs::rename(&fresh, &path).map_err(failed)?;
     tell_systemd(service)?;
@@ -97,7 +104,8 @@ fn tell_systemd(service: &str) -> Result<(), Error> {
     for name in names {
         let _ = writeln!(text, "LoadCredentialEncrypted={name}:{}", folder(service).join(&name).display());
     }
-    fs::write(&path, text).map_err(|error| Error::new(format_args!("cannot write {}: {error}", path.display())))
+    fs::write(&path, text)
+        .map_err(|error| Error::new(format_args!("cannot write {}: {error}", path.display())))
 }
 
 /// What a key's credential is called: `signbox.binance.main`.

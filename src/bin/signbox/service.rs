@@ -25,7 +25,9 @@ impl Service {
             return Err(Error::new("only root can give a service a key; try again with sudo"));
         }
         let missing = || {
-            Error::new(format_args!("there is no service '{name}'; 'sudo signbox setup {name} --user USER' makes it"))
+            Error::new(format_args!(
+                "there is no service '{name}'; 'sudo signbox setup {name} --user USER' makes it"
+            ))
         };
         let own = own_user(&name);
         let failed = |error| Error::new(format_args!("cannot look up the group '{own}': {error}"));
@@ -36,7 +38,8 @@ impl Service {
             )));
         }
         let settings = fs::read_to_string(settings(&name, "service")).map_err(|_| missing())?;
-        let peer = settings.lines().find_map(|line| line.strip_prefix(PEER)?.parse().ok()).ok_or_else(missing)?;
+        let peer =
+            settings.lines().find_map(|line| line.strip_prefix(PEER)?.parse().ok()).ok_or_else(missing)?;
         Ok(Service { gid: group.gid.as_raw(), peer, name })
     }
 }
@@ -78,7 +81,8 @@ pub(crate) fn has_systemd() -> bool {
 pub(crate) fn systemctl(words: &[&str]) -> Result<(), Error> {
     let mut command = Command::new("systemctl");
     command.args(words).stdin(Stdio::null());
-    let status = command.status().map_err(|error| Error::new(format_args!("cannot start systemctl: {error}")))?;
+    let status =
+        command.status().map_err(|error| Error::new(format_args!("cannot start systemctl: {error}")))?;
     if status.success() {
         return Ok(());
     }
@@ -122,7 +126,21 @@ mod tests {
         for good in ["m", "momentum", "grid-2", "a234567890123456789b"] {
             assert!(name(good).is_ok(), "{good}");
         }
-        for bad in ["", "Momentum", "-a", "a-", "a--b", "2a", "a/b", "a.b", "a@b", "a b", "..", "a234567890123456789bc", "é"] {
+        for bad in [
+            "",
+            "Momentum",
+            "-a",
+            "a-",
+            "a--b",
+            "2a",
+            "a/b",
+            "a.b",
+            "a@b",
+            "a b",
+            "..",
+            "a234567890123456789bc",
+            "é",
+        ] {
             assert!(name(bad).is_err(), "{bad}");
         }
     }

@@ -65,7 +65,9 @@ fn make_user(own: &str) -> Result<(), Error> {
     let failed = |error| Error::new(format_args!("cannot look up the user '{own}': {error}"));
     match User::from_name(own).map_err(failed)? {
         Some(user) if user.shell == Path::new(NO_SHELL) => Ok(()),
-        Some(_) => Err(Error::new(format_args!("there is a user '{own}' already who can log in; choose another name"))),
+        Some(_) => Err(Error::new(format_args!(
+            "there is a user '{own}' already who can log in; choose another name"
+        ))),
         None => done(Command::new("useradd").args([
             "--system",
             "--user-group",
@@ -120,9 +122,7 @@ fn take_away(name: &str) -> Result<ExitCode, Error> {
         failed.extend(systemctl(&["--quiet", "disable", &units[0]]).err());
     }
     for unit in ["socket", "service"] {
-        for file in [settings(name, unit)] {
-            failed.extend(unless_gone(fs::remove_file(&file)).map_err(Error::from).err());
-        }
+        failed.extend(unless_gone(fs::remove_file(settings(name, unit))).map_err(Error::from).err());
         // An owner's own settings stay.
         let _ = fs::remove_dir(drop_ins(name, unit));
     }
@@ -136,7 +136,8 @@ fn take_away(name: &str) -> Result<ExitCode, Error> {
         remark(&format!("signbox: {error}"));
     }
     let records = format!("/var/lib/signbox-{name}");
-    let kept = if Path::new(&records).exists() { format!("; its records stay in {records}") } else { String::new() };
+    let kept =
+        if Path::new(&records).exists() { format!("; its records stay in {records}") } else { String::new() };
     if failed.is_empty() {
         remark(&format!("removed the service {name}{kept}"));
         return Ok(ExitCode::SUCCESS);

@@ -48,8 +48,8 @@ fn ask_a_signer(handle: &str, service: Option<&str>, entries: &[Entry]) -> Resul
     if let Some(error) = error_in(&answer) {
         return Err(error);
     }
-    let keys = answer["hello"]["keys"].as_array().into_iter().flatten();
-    let key = keys.cloned().find(|key| key["key"] == handle).ok_or("its service has no such key")?;
+    let mut keys = answer["hello"]["keys"].as_array().into_iter().flatten();
+    let key = keys.find(|key| key["key"] == handle).cloned().ok_or("its service has no such key")?;
     error_in(&key).map_or(Ok(key), Err)
 }
 

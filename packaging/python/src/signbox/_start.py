@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import socket
@@ -10,11 +11,14 @@ import subprocess
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ._lines import Lines
-from .errors import SignerMissing
+from ._lines import LONGEST_READ, Lines
+from .errors import SignerMissing, refusal
 
 VARIABLE = "SIGNBOX_FDS"
 INSTALLED = "/usr/libexec/signbox/signbox-signer"
+SERVICES = "/run/signbox"
+PIPES = b'{"v":1,"id":0,"op":"pipes"}\n'
+PATIENCE = 5.0  # in seconds, for a service that has just been started
 
 
 class Started(NamedTuple):
@@ -57,15 +61,28 @@ def spawn(handle: str, program: str | None, arguments: Sequence[str], one_socket
 
 
 def connect(path: str) -> Started:
-    """Reaches the signer of a service, behind a socket in the file system."""
+    """Reaches the signer of a service, behind a socket in the file system, and takes the pipes that it gives: they are faster.
+
+    The socket is kept as its standard error would be: nothing comes over it, and when it is closed the service is gone.
+    """
     reached = socket.socket(socket.AF_UNIX)
+    reached.settimeout(PATIENCE)
     try:
         reached.connect(path)
-    except OSError as error:
+        reached.sendall(PIPES)
+        text, fds, _, _ = socket.recv_fds(reached, LONGEST_READ, 2)
+        answer = json.loads(text)
+    except (OSError, ValueError) as error:
         reached.close()
-        raise SignerMissing(f"no signer at {path}: {error.strerror}; is its service running, for this user?") from None
+        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise SignerMissing(f"no signer at {path}: {why}; is its service running, for this user?") from None
     end = reached.detach()
-    return Started(Lines(end, end))
+    if len(fds) == 2:
+        return Started(Lines(fds[0], fds[1], end))
+    if answer.get("error", {}).get("code") == "bad_request":  # a signer of its own behind the socket has none to give
+        return Started(Lines(end, end))
+    os.close(end)
+    raise refusal(answer)
 
 
 def inherit() -> Started | None:

@@ -13,8 +13,8 @@ from typing import Any, TypedDict, Union
 
 from ._connection import Connection, Later
 from ._json import Body, Fields, Headers
+from ._start import SERVICES, inherit, spawn
 from ._start import connect as reach
-from ._start import inherit, spawn
 from .errors import Closed, SignboxError, refusal
 
 
@@ -43,8 +43,8 @@ Request = Union[tuple[str, str], tuple[str, str, Headers], tuple[str, str, Heade
 class Signer:
     """Signs requests with the key `exchange/label`, which this process never reads.
 
-    Under `signbox run` it is the signer of that; else the one of a service behind the socket `connect`; else signbox-signer
-    is started, with `arguments` before the key.
+    Under `signbox run` it is the signer of that; else that of the `service` of this name, or behind the socket `connect`; else signbox-signer
+    is started, with `arguments` before the key. The environment may name the service for all that say nothing else: SIGNBOX_SERVICE.
     `deadline` is in seconds. A signer that has ended is started again unless `restart` is off, the key was claimed, or a
     limit of the key is counted in the signer's memory. May be used by several threads at once, and by one process: in a fork it raises
     `Forked`.
@@ -58,6 +58,7 @@ class Signer:
         *,
         deadline: float = DEADLINE,
         restart: bool = True,
+        service: str | None = None,
         connect: str | None = None,
         socketpair: bool = False,
         program: str | None = None,
@@ -66,6 +67,10 @@ class Signer:
         self.key, self.deadline = key, deadline
         self._own: Connection | None = None
         connection = inherited(deadline)
+        if service is None and connect is None and program is None:
+            service = os.environ.get("SIGNBOX_SERVICE")
+        if service:
+            connect = f"{SERVICES}/{service}.sock"
         if connection is None:
             start = partial(reach, connect) if connect else partial(spawn, key, program, tuple(arguments), socketpair)
             connection = self._own = Connection(start, deadline, restart)

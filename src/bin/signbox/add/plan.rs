@@ -61,7 +61,9 @@ impl<'a> Plan<'a> {
             skew: args.skew.as_deref().map(skew).transpose()?,
             timeout: args.timeout,
             home: match service {
-                Some(service) => Home::Group { gid: service.gid, users: vec![service.peer], service: Some(service.name) },
+                Some(service) => {
+                    Home::Group { gid: service.gid, users: vec![service.peer], service: Some(service.name) }
+                }
                 None if args.users.is_empty() => own_keyring(args.keyring)?,
                 None => group(&args.group, &args.users)?,
             },
