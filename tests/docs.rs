@@ -122,7 +122,7 @@ fn every_command_and_option_is_in_the_page_and_no_other() {
 #[test]
 fn every_option_of_the_signer_is_in_its_page_and_no_other() {
     let usage = help("signbox-signer", &["--help"]);
-    let mut known = options(usage.lines().next().unwrap(), "--");
+    let mut known = options(usage.split("\n\n").next().unwrap(), "--");
     known.extend(words(["help", "version"]));
     assert_eq!(options(&page("signbox-signer.1"), "Fl -"), known);
 }
