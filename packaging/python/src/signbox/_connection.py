@@ -174,12 +174,12 @@ class Connection:
         self._last = number
         self._awaited.append(number)
         try:
-            line = lines.exchange(question, patience)
+            line = lines.exchange(question, patience, end)
         except NotAsked:
             self._died()
             lines = self._begin_again(deadline, number)
             try:
-                line = lines.exchange(question, patience)
+                line = lines.exchange(question, patience, end)
             except SignerDied:
                 raise self._died() from None
         except SignerDied:

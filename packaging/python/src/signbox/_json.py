@@ -26,7 +26,7 @@ def encode_plain(number: int, op: str, key: str, request: Any, reference: str) -
     method, url, headers, body = request
     quote = encode_basestring
     try:
-        if isinstance(body, (bytes, bytearray)):
+        if isinstance(body, BYTES):
             body = body.decode()
         pairs = ",".join([f"{quote(name)}:{quote(value)}" for name, value in headers.items()]) if headers else ""
         return (
@@ -40,7 +40,10 @@ def encode_plain(number: int, op: str, key: str, request: Any, reference: str) -
 
 def decode_plain(line: bytes) -> Any:
     """Reads the line of an answer."""
-    return READ(line.decode())[0]
+    try:
+        return SCAN(line.decode(), 0)[0]
+    except StopIteration:
+        raise ValueError("no JSON") from None
 
 
 def encode_orjson(number: int, op: str, key: str, request: Any, reference: str) -> bytes:
@@ -49,7 +52,7 @@ def encode_orjson(number: int, op: str, key: str, request: Any, reference: str) 
         return encode_login(number, key, *request)
     method, url, headers, body = request
     try:
-        if isinstance(body, (bytes, bytearray)):
+        if isinstance(body, BYTES):
             body = body.decode()
         fields = {"method": method, "url": url, "headers": headers, "body": body}
         question = {"v": 1, "id": number, "op": op, "key": key, "request": fields}
@@ -80,6 +83,7 @@ def unwritable(error: Exception) -> BadRequest:
 
 
 REFERENCE = '"reference"'
-READ = json.JSONDecoder().raw_decode
+BYTES = (bytes, bytearray)
+SCAN: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 encode = encode_plain if orjson is None else encode_orjson
 decode = decode_plain if orjson is None else orjson.loads

@@ -66,9 +66,9 @@ class Lines:
             self._buffer = ctypes.create_string_buffer(LONGEST_READ)
             self._buffer_at = ctypes.addressof(self._buffer)
 
-    def exchange(self, question: bytes, deadline: float) -> bytes:
-        """Sends a line and returns the next that comes; raises `DeadlinePassed` after so many seconds."""
-        size, sent, data, end = len(question), 0, b"", monotonic() + deadline
+    def exchange(self, question: bytes, patience: float, end: float) -> bytes:
+        """Sends a line and returns the next that comes; raises `DeadlinePassed` after so many seconds, which is at `end`."""
+        size, sent, data = len(question), 0, b""
         if self._unsent or self._unread:
             pass
         elif others() and HELD is not None:
@@ -77,9 +77,12 @@ class Lines:
                 count = HELD.read(self._in, self._buffer_at, LONGEST_READ)
                 data = ctypes.string_at(self._buffer, max(count, 0))
         else:
-            sent = self._write(question)
-            if sent == size and self._poll.poll(deadline * 1000) == self._usual:
-                data = self._read()
+            try:
+                sent = os.write(self._out, question)
+                if sent == size and self._poll.poll(patience * 1000) == self._usual:
+                    data = os.read(self._in, LONGEST_READ)
+            except OSError:  # met again below
+                pass
         if data and data.find(b"\n") == len(data) - 1:
             return data
         # Something is unusual, and is found out without haste.
