@@ -3,7 +3,7 @@
     exchange = signbox.ccxt.signed(ccxt.kraken, "kraken/main")()      # a class, to make exchanges from
     signbox.ccxt.attach(exchange, "kraken/main")                      # or one line for an exchange that is there
 
-ccxt builds each request as ever, and signs it with a placeholder. What was built with a credential goes to the signer, which looks at it,
+ccxt builds each request as ever, with a signature that is worth nothing. What was built with a credential goes to the signer, which looks at it,
 drops that signature, and puts the true one in its place. Public requests go their own way. A refusal is a
 `ccxt.PermissionDenied` that bots don't repeat; see the classes below for the rest.
 
@@ -22,7 +22,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from typing import Any, Union
 
 import ccxt
@@ -87,6 +87,14 @@ def signed(base: Any, key: str | Signer) -> Any:
             super().__init__(config or {})
             fill(self)
 
+        def check_required_credentials(self, error: bool = True) -> Any:
+            have = vars(self)
+            for name, needed in self.requiredCredentials.items():
+                if needed and not have.get(name):
+                    return super().check_required_credentials(error)
+            USED.what |= SECRET  # as ccxt's own does, which reads them one by one
+            return True
+
         def sign(self, *args: Any, **options: Any) -> Any:
             USED.what = 0
             request = built(super().sign, *args, **options)
@@ -102,7 +110,8 @@ def signed(base: Any, key: str | Signer) -> Any:
                     answer = asked(key, request)
             except errors.SignboxError as error:
                 raise translated(error) from error
-            return {**request, **cleaned(answer, self.apiKey)}
+            request.update(cleaned(answer, vars(self).get("apiKey", "")))
+            return request
 
         def client(self, url: str) -> Any:
             client = super().client(url)
@@ -110,7 +119,8 @@ def signed(base: Any, key: str | Signer) -> Any:
                 client.send = partial(send, self, key, client.send)
             return client
 
-    for name in ("hmac", "rsa", "eddsa", "ecdsa", "jwt"):
+    Signed.hmac = quick_hmac(Signed)
+    for name in ("rsa", "eddsa", "ecdsa", "jwt"):
         setattr(Signed, name, noting(Signed, name))
     Signed.__name__, Signed.__qualname__ = base.__name__, base.__qualname__
     return Signed
@@ -164,8 +174,18 @@ LOGINS: dict[str, list[tuple[dict[str, str], str, dict[str, Place]]]] = {
 NOT_SECRET = ("apiKey", "uid", "login", "accountId")
 SIGNATURE = '"signature":'  # in a body that was signed before sign() saw it, as orders of Hyperliquid are
 PUBLIC, SECRET = 1, 2
-USED = threading.local()  # what the sign() that runs in this thread has read, and whether one runs
+WORTHLESS = (TEXT.encode(), base64.b64decode(TEXT))  # as keys of an HMAC
 NOTED = 1000  # how many signatures that ccxt.pro has made, and maybe not sent, are known again
+
+
+class Used(threading.local):
+    """What the sign() that runs in this thread has read, and whether one runs."""
+
+    what = 0
+    signing = False
+
+
+USED = Used()
 
 
 class Watched:
@@ -180,7 +200,7 @@ class Watched:
     def __get__(self, exchange: Any, owner: type) -> Any:
         if exchange is None:
             return getattr(super(owner, owner), self._name, None)
-        USED.what = getattr(USED, "what", 0) | self._kind
+        USED.what |= self._kind
         return exchange.__dict__.get(self._name)
 
     def __set__(self, exchange: Any, value: Any) -> None:
@@ -259,7 +279,7 @@ def noting(kind: type, name: str) -> Callable[..., Any]:
 
     def made(exchange: Any, *args: Any, **options: Any) -> Any:
         signature = getattr(super(kind, exchange), name)(*args, **options)
-        if not getattr(USED, "signing", False):
+        if not USED.signing:
             noted = vars(exchange).setdefault("_noted", deque(maxlen=NOTED))
             for part in signature.values() if isinstance(signature, dict) else [signature]:
                 data = part.encode() if isinstance(part, str) else part
@@ -268,6 +288,24 @@ def noting(kind: type, name: str) -> Callable[..., Any]:
         return signature
 
     return made
+
+
+def quick_hmac(kind: type) -> Callable[..., Any]:
+    """ccxt's hmac(), which in sign() makes nothing of a placeholder: the signer puts the true signature in that place."""
+    noted = noting(kind, "hmac")
+
+    def made(exchange: Any, request: Any, secret: Any, *args: Any, **options: Any) -> Any:
+        if USED.signing and secret in WORTHLESS and not options:
+            return empty_hmac(*args)
+        return noted(exchange, request, secret, *args, **options)
+
+    return made
+
+
+@cache
+def empty_hmac(*args: Any) -> Any:
+    """What ccxt makes of no message: text or bytes of the kind that is asked for."""
+    return ccxt.Exchange.hmac(b"", TEXT.encode(), *args)
 
 
 def placeholders(exchange: Any) -> list[str]:
@@ -309,8 +347,12 @@ def put_aside(kind: type, name: str) -> None:
 
 def bears(request: Any, key: str) -> bool:
     """Whether the API key stands in a request."""
-    texts = (request["url"], request["body"] or "", *(request["headers"] or {}).values())
-    return bool(key) and key in "\n".join(map(str, texts))
+    if not key:
+        return False
+    for text in (request["url"], request["body"] or "", *(request["headers"] or {}).values()):
+        if key in str(text):
+            return True
+    return False
 
 
 def cleaned(answer: Any, key: str) -> Any:

@@ -237,6 +237,9 @@ def shared(key: str | Signer) -> Signer:
     """The one signer of this process for a key. Adapters take it: where nonces must rise, a key belongs to one signer."""
     if isinstance(key, Signer):
         return key
+    signer = SIGNERS.get(key)
+    if signer is not None and not signer._connection.gone():
+        return signer
     with LOCK:
         signer = SIGNERS.get(key)
         if signer is None or signer._connection.gone():
