@@ -238,13 +238,16 @@ impl Client {
 
     /// Sends the answers, and forgets them; what is not taken at once waits. True if nothing does.
     fn send(&mut self, signer: &mut Signer) -> Result<bool, Errno> {
-        if take(&mut signer.pipes) {
-            self.send_pipes(&signer.out)?;
+        let kept = if take(&mut signer.pipes) {
+            self.send_pipes(&signer.out)
         } else {
             self.pending.extend_from_slice(&signer.out);
-        }
+            Ok(())
+        };
+        // Whether or not they could be sent: whoever is answered next is another client.
         signer.out.fill(0);
         signer.out.clear();
+        kept?;
         self.send_pending()
     }
 
