@@ -65,10 +65,9 @@ impl Service {
             let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL).map_err(failed)?);
             fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK)).map_err(failed)?;
         }
-        let ends = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+        let ends = SigSet::from_iter(ENDS);
         ends.thread_block().map_err(failed)?;
-        let stop =
-            SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).map_err(failed)?;
+        let stop = SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).map_err(failed)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
         epoll.add(stdin(), EpollEvent::new(EpollFlags::EPOLLIN, DOOR)).map_err(failed)?;
         epoll.add(&stop, EpollEvent::new(EpollFlags::EPOLLIN, STOP)).map_err(failed)?;
@@ -126,10 +125,7 @@ impl Service {
                 continue;
             }
             let Some(at) = self.place_for(who.pid()) else {
-                let why = format_args!(
-                    "all {MOST_CLIENTS} connections are taken, most of them by process {}",
-                    who.pid()
-                );
+                let why = format_args!("all {MOST_CLIENTS} connections are taken, most of them by process {}", who.pid());
                 self.turn_away(signer, socket, Code::Unavailable, why);
                 continue;
             };
@@ -208,9 +204,7 @@ impl Client {
             }
         } else {
             let Client { socket, pipes, input, rest, .. } = self;
-            let Some(from) = pipes.as_ref().map(|[from, _]| from).or(socket.as_ref()) else {
-                return Ok(false);
-            };
+            let Some(from) = pipes.as_ref().map(|[from, _]| from).or(socket.as_ref()) else { return Ok(false) };
             let end = input.len().min(rest.filled + AT_ONCE);
             match read(from, &mut input[rest.filled..end]) {
                 Ok(0) => return self.end(signer),
@@ -272,9 +266,7 @@ impl Client {
     /// Sends what waits, as much of it as is taken; true if all was.
     fn send_pending(&mut self) -> Result<bool, Errno> {
         let Client { socket, pipes, pending, sent, .. } = self;
-        let Some(to) = pipes.as_ref().map(|[_, to]| to).or(socket.as_ref()) else {
-            return Err(Errno::ENOTCONN);
-        };
+        let Some(to) = pipes.as_ref().map(|[_, to]| to).or(socket.as_ref()) else { return Err(Errno::ENOTCONN) };
         while *sent < pending.len() {
             match write(to, &pending[*sent..]) {
                 Ok(count) => *sent += count,
@@ -344,10 +336,9 @@ pub(super) fn is_listening() -> Result<(), String> {
 
 /// Answers every line of every client with why this service cannot sign. No key was read.
 pub(super) fn refuse_all(why: &str) -> Result<Infallible, String> {
-    let _ = writeln!(
-        stderr(),
-        "signbox-signer: {why}; every request is refused until this service is started again"
-    );
+    // The start may have failed after it had kept them for its own use, and here nobody looks.
+    let _ = SigSet::from_iter(ENDS).thread_unblock();
+    let _ = writeln!(stderr(), "signbox-signer: {why}; every request is refused until this service is started again");
     let failed = |error: std::io::Error| format!("{why}; and cannot tell so: {error}");
     let listener = UnixListener::from(stdin().as_fd().try_clone_to_owned().map_err(failed)?);
     listener.set_nonblocking(false).map_err(failed)?;
@@ -400,6 +391,8 @@ const MOST_CLIENTS: usize = 256;
 const AT_ONCE: usize = 16 * 1024;
 /// So long a client has the ear of a service that cannot sign.
 const A_MOMENT: Duration = Duration::from_secs(1);
+/// What tells a service to end.
+const ENDS: [Signal; 2] = [Signal::SIGTERM, Signal::SIGINT];
 /// In the place of a client's: the listening socket, and the signals.
 const DOOR: u64 = u64::MAX;
 const STOP: u64 = u64::MAX - 1;
