@@ -41,20 +41,29 @@ pub fn connect(service: &str) -> Result<(), String> {
         }
         let _ = there.shutdown(Shutdown::Write);
     });
-    pass(&mut &socket, &mut output).map_err(lost)?;
+    pass(&mut &socket, &mut output).map_err(|failed| match failed {
+        Failed::Read(error) => lost(error),
+        Failed::Write(error) => format!("cannot write answers: {error}"),
+    })?;
     if ENDED.load(Relaxed) { Ok(()) } else { Err(format!("the service at {path} has closed the connection")) }
 }
 
 /// Hands on what comes, as it comes, to the end. What the standard library has for this splices, and a splice from a pipe to a socket may
 /// wait for more before it sends what there is.
-fn pass(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
+fn pass(from: &mut impl Read, to: &mut impl Write) -> Result<(), Failed> {
     let mut room = vec![0; 64 * 1024];
     loop {
         match from.read(&mut room) {
             Ok(0) => return Ok(()),
-            Ok(count) => to.write_all(&room[..count])?,
+            Ok(count) => to.write_all(&room[..count]).map_err(Failed::Write)?,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(Failed::Read(error)),
         }
     }
+}
+
+/// On which side it ended.
+enum Failed {
+    Read(io::Error),
+    Write(io::Error),
 }
