@@ -6,7 +6,10 @@ mod common;
 
 use std::fs;
 use std::io::Write;
+use std::os::fd::{AsRawFd as _, IntoRawFd as _};
+use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -24,9 +27,13 @@ fn main() -> ExitCode {
             a_panic_says_where_and_never_what,
             a_thousand_keys_can_be_listed,
             files_of_records_are_kept_behind_the_walls_and_no_other_file_is,
+            a_listener_does_what_it_needs_to,
+            a_listener_does_nothing_else,
+            every_attack_kills_a_listener_too,
+            every_call_that_is_not_a_listeners_kills_it,
             the_kernel_says_that_all_walls_are_up,
         ],
-        named![attack, number, work, leave, panics, many, records, hold],
+        named![attack, number, work, leave, panics, many, records, listen, hold],
     )
 }
 
@@ -54,9 +61,10 @@ fn attack() {
         signbox_sandbox::exit(verdict(attack(&place)));
     }
     prepare().unwrap();
+    let doors = if mode == "listener" { Doors::Listener } else { Doors::Ends };
     Memory::map(Choice::Auto).unwrap().run(|_| {
         let place = Place::make();
-        enter(&[place.listed], &(0..0), Doors::Ends).unwrap();
+        enter(&[place.listed], &(0..0), doors).unwrap();
         say("walls are up");
         signbox_sandbox::exit(verdict(attack(&place)));
     });
@@ -84,8 +92,13 @@ fn every_other_system_call_number_kills_the_process() {
 }
 
 fn number() {
-    let number = common::detail().parse().unwrap();
-    filter_system_calls(&[1], &(0..0), Doors::Ends).unwrap_or_else(|error| panic!("{error:?}"));
+    let detail = common::detail();
+    let (doors, number) = match detail.strip_prefix("listener:") {
+        Some(number) => (Doors::Listener, number),
+        None => (Doors::Ends, detail.as_str()),
+    };
+    let number = number.parse().unwrap();
+    filter_system_calls(&[1], &(0..0), doors).unwrap_or_else(|error| panic!("{error:?}"));
     let result = call(number, [0; 6]);
     say(if result == -i64::from(libc::ENXIO) { "nothing done" } else { "done" });
 }
@@ -236,6 +249,177 @@ fn records() {
     }
     say(std::str::from_utf8(&text).unwrap());
     signbox_sandbox::exit(0);
+}
+
+fn a_listener_does_what_it_needs_to() {
+    let ended = outcome("listen:walled:all");
+    assert_eq!((ended.code, ended.out.as_str()), (Some(0), "done"), "{ended:?}");
+}
+
+fn a_listener_does_nothing_else() {
+    for (name, ..) in elsewhere(&Listener { client: 0, epoll: 0, address: 0, room: 0 }) {
+        let control = outcome(&format!("listen:open:{name}"));
+        match control.code {
+            Some(0) => {}
+            Some(MISSING) => skip(&format!("{name}: not in this kernel, even without walls")),
+            _ => panic!("control: {name} must be reached without walls: {control:?}"),
+        }
+        let walled = outcome(&format!("listen:walled:{name}"));
+        assert_eq!((walled.signal, walled.out.as_str()), (Some(libc::SIGSYS), ""), "{name}: {walled:?}");
+    }
+}
+
+fn every_attack_kills_a_listener_too() {
+    // It reads and writes what its clients have.
+    let own = ["read descriptor 3", "write descriptor 5"];
+    for (name, _) in ATTACKS.iter().filter(|attack| !own.contains(&attack.0)) {
+        let walled = outcome(&format!("attack:listener:{name}"));
+        assert_eq!(walled.signal, Some(libc::SIGSYS), "{name}: {walled:?}");
+        assert_eq!(walled.out, "walls are up", "{name}");
+    }
+}
+
+fn every_call_that_is_not_a_listeners_kills_it() {
+    let mut listed = vec![libc::SYS_keyctl, libc::SYS_clock_gettime, libc::SYS_exit_group];
+    listed.extend([libc::SYS_read, libc::SYS_write, libc::SYS_close, libc::SYS_sendmsg, libc::SYS_epoll_ctl]);
+    listed.extend([libc::SYS_epoll_pwait, libc::SYS_accept4, libc::SYS_pipe2, libc::SYS_getsockopt]);
+    #[cfg(target_arch = "x86_64")]
+    listed.push(libc::SYS_epoll_wait);
+    for number in (0..=480).filter(|number| !listed.contains(number)) {
+        let ended = outcome(&format!("number:listener:{number}"));
+        let passed =
+            UPROBES.contains(&number) && (ended.signal == Some(libc::SIGILL) || ended.out == "nothing done");
+        assert!(passed || ended.signal == Some(libc::SIGSYS), "{number}: {ended:?}");
+    }
+}
+
+/// What a listener has, by number, and a page of room.
+struct Listener {
+    client: usize,
+    epoll: usize,
+    /// Where the name of its socket is.
+    address: usize,
+    room: usize,
+}
+
+type Step = (&'static str, libc::c_long, [usize; 6]);
+
+/// What it does, of what it may.
+fn own(at: &Listener) -> Vec<Step> {
+    let &Listener { client, epoll, room, .. } = at;
+    let (level, option) = (libc::SOL_SOCKET as usize, libc::SO_PEERCRED as usize);
+    let flags = (libc::O_CLOEXEC | libc::O_NONBLOCK) as usize;
+    vec![
+        ("wait for events", libc::SYS_epoll_pwait, [epoll, room, 1, 0, 0, 8]),
+        ("accept", libc::SYS_accept4, [0, 0, 0, flags, 0, 0]),
+        ("ask who connects", libc::SYS_getsockopt, [client, level, option, room, room + 64, 0]),
+        ("watch", libc::SYS_epoll_ctl, [epoll, libc::EPOLL_CTL_MOD as usize, client, room + 128, 0, 0]),
+        ("read", libc::SYS_read, [client, room, 8, 0, 0, 0]),
+        ("write", libc::SYS_write, [client, room, 8, 0, 0, 0]),
+        ("write to the log", libc::SYS_write, [2, room, 0, 0, 0, 0]),
+        ("make pipes", libc::SYS_pipe2, [room, flags, 0, 0, 0, 0]),
+        ("hand something over", libc::SYS_sendmsg, [client, room + 256, 0, 0, 0, 0]),
+        ("close", libc::SYS_close, [client, 0, 0, 0, 0, 0]),
+    ]
+}
+
+/// The same calls and others, on what it may not touch. Without walls they work, or the kernel refuses for a reason of its own.
+fn elsewhere(at: &Listener) -> Vec<Step> {
+    let &Listener { client, epoll, address, room } = at;
+    let level = libc::SOL_SOCKET as usize;
+    let option = |option: i32| [client, level, option as usize, room, room + 64, 0];
+    vec![
+        ("read the door", libc::SYS_read, [0, room, 8, 0, 0, 0]),
+        ("read descriptor 1", libc::SYS_read, [1, room, 8, 0, 0, 0]),
+        ("read descriptor 2", libc::SYS_read, [2, room, 8, 0, 0, 0]),
+        ("write to the door", libc::SYS_write, [0, room, 8, 0, 0, 0]),
+        ("close the door", libc::SYS_close, [0; 6]),
+        ("close the log", libc::SYS_close, [2, 0, 0, 0, 0, 0]),
+        ("hand over at the door", libc::SYS_sendmsg, [0, room + 256, 0, 0, 0, 0]),
+        ("hand over to descriptor 1", libc::SYS_sendmsg, [1, room + 256, 0, 0, 0, 0]),
+        ("accept elsewhere", libc::SYS_accept4, [client, 0, 0, 0, 0, 0]),
+        ("accept by another call", libc::SYS_accept, [0; 6]),
+        ("ask for the size of a buffer", libc::SYS_getsockopt, option(libc::SO_SNDBUF)),
+        ("ask for the label of the peer", libc::SYS_getsockopt, option(libc::SO_PEERSEC)),
+        ("ask for the groups of the peer", libc::SYS_getsockopt, option(libc::SO_PEERGROUPS)),
+        ("ask for a handle on the peer", libc::SYS_getsockopt, option(libc::SO_PEERPIDFD)),
+        (
+            "ask another level",
+            libc::SYS_getsockopt,
+            [client, 6, libc::SO_PEERCRED as usize, room, room + 64, 0],
+        ),
+        ("set an option", libc::SYS_setsockopt, [client, level, libc::SO_SNDBUF as usize, room + 64, 4, 0]),
+        ("make pipes that block", libc::SYS_pipe2, [room, libc::O_CLOEXEC as usize, 0, 0, 0, 0]),
+        ("make pipes that are inherited", libc::SYS_pipe2, [room, libc::O_NONBLOCK as usize, 0, 0, 0, 0]),
+        (
+            "receive descriptors",
+            libc::SYS_recvmsg,
+            [client, room + 256, libc::MSG_DONTWAIT as usize, 0, 0, 0],
+        ),
+        ("receive", libc::SYS_recvfrom, [client, room, 8, libc::MSG_DONTWAIT as usize, 0, 0]),
+        ("send", libc::SYS_sendto, [client, room, 8, 0, 0, 0]),
+        ("connect", libc::SYS_connect, [client, address, 3, 0, 0, 0]),
+        ("bind", libc::SYS_bind, [client, address, 3, 0, 0, 0]),
+        ("listen", libc::SYS_listen, [0, 1, 0, 0, 0, 0]),
+        ("shut down", libc::SYS_shutdown, [client, 2, 0, 0, 0, 0]),
+        ("make a socket", libc::SYS_socket, [1, 1, 0, 0, 0, 0]),
+        (
+            "open a file",
+            libc::SYS_openat,
+            [libc::AT_FDCWD as usize, c"/etc/passwd".as_ptr() as usize, 0, 0, 0, 0],
+        ),
+        ("send a signal", libc::SYS_kill, [std::process::id() as usize, 0, 0, 0, 0, 0]),
+        ("wait elsewhere", libc::SYS_epoll_pwait2, [epoll, room, 1, room + 512, 0, 8]),
+        ("wait at the log", libc::SYS_epoll_pwait, [2, room, 1, 0, 0, 8]),
+        ("watch from the log", libc::SYS_epoll_ctl, [2, 1, client, room + 128, 0, 0]),
+        ("duplicate", libc::SYS_dup, [client, 0, 0, 0, 0, 0]),
+        ("wait for more", libc::SYS_epoll_create1, [0; 6]),
+    ]
+}
+
+/// A listener with a client, which does one thing, or all that it needs to.
+fn listen() {
+    let detail = common::detail();
+    let (mode, what) = detail.split_once(':').unwrap();
+    prepare().unwrap();
+    // Under a name that is no file's.
+    let name = SocketAddr::from_abstract_name(format!("signbox-test-{}", std::process::id())).unwrap();
+    let door = UnixListener::bind_addr(&name).unwrap();
+    let theirs = UnixStream::connect_addr(&name).unwrap();
+    let (client, _) = door.accept().unwrap();
+    let _next = UnixStream::connect_addr(&name).unwrap();
+    (&theirs).write_all(b"question").unwrap();
+    assert_eq!(call(libc::SYS_dup3, [door.as_raw_fd() as usize, 0, 0, 0, 0, 0]), 0);
+    let epoll = call(libc::SYS_epoll_create1, [0; 6]) as usize;
+    let room = Box::leak(Box::new([0_u64; 128])).as_mut_ptr() as usize;
+    let at = Listener { client: client.into_raw_fd() as usize, epoll, address: room + 768, room };
+    let place = |offset: usize, value: u64| {
+        // SAFETY: the room is a kilobyte long, and nobody else has it.
+        unsafe { ((room + offset) as *mut u64).write(value) };
+    };
+    place(64, 64); // a length
+    place(128, libc::EPOLLIN as u64); // an event
+    place(768, 1); // AF_UNIX, and no name
+    let watch = [epoll, libc::EPOLL_CTL_ADD as usize, at.client, room + 128, 0, 0];
+    assert_eq!(call(libc::SYS_epoll_ctl, watch), 0);
+    let (own, others) = (own(&at), elsewhere(&at));
+    if mode == "walled" {
+        enter(&[], &(0..0), Doors::Listener).unwrap();
+    }
+    if what == "all" {
+        for (name, number, arguments) in &own {
+            let result = call(*number, *arguments);
+            assert!(result >= 0, "{name}: {result}");
+        }
+        say("done");
+        signbox_sandbox::exit(0);
+    }
+    let (_, number, arguments) = others.iter().find(|step| step.0 == what).unwrap();
+    let code = match call(*number, *arguments) {
+        missing if missing == -i64::from(libc::ENOSYS) => MISSING,
+        _ => 0,
+    };
+    signbox_sandbox::exit(code);
 }
 
 fn the_kernel_says_that_all_walls_are_up() {

@@ -207,3 +207,135 @@ fn without_files_nothing_of_theirs_is_allowed() {
         assert!((0..10).all(|fd| !allows(&program, call, &[fd])), "{call}");
     }
 }
+
+/// What a listener may call beside keyctl, the clock and the end.
+const ITS_OWN: [libc::c_long; 9] = [
+    libc::SYS_read,
+    libc::SYS_write,
+    libc::SYS_close,
+    libc::SYS_sendmsg,
+    libc::SYS_epoll_ctl,
+    libc::SYS_epoll_pwait,
+    libc::SYS_accept4,
+    libc::SYS_pipe2,
+    libc::SYS_getsockopt,
+];
+
+#[test]
+fn a_listener_has_these_calls_of_one_architecture_and_no_other() {
+    let program = program(&some_serials(3), &NO_FILES, Doors::Listener).unwrap();
+    let mut listed = ITS_OWN.to_vec();
+    listed.extend([libc::SYS_keyctl, libc::SYS_clock_gettime, libc::SYS_exit_group]);
+    #[cfg(target_arch = "x86_64")]
+    listed.push(libc::SYS_epoll_wait);
+    for nr in (0..2048).chain([0xffff_ffff, 0x7fff_ffff]) {
+        for args in [[0; 3], [3, 0, 0], [4, 1, 17], [5, u64::from(libc::O_CLOEXEC as u32), 0]] {
+            assert!(listed.contains(&nr) || !allows(&program, nr, &args), "{nr} {args:?}");
+            let x32 = nr | 0x4000_0000;
+            assert!(!allows(&program, x32, &args), "{x32:#x}");
+        }
+        for arch in [0x4000_0003, 0x4000_0028, 0xc000_003e, 0xc000_00b7, 0] {
+            let call = Call { arch, nr: nr as u32, args: [3, 0, 0, 0, 0, 0] };
+            assert!(arch == AUDIT_ARCH || run(&program, &call).0 != libc::SECCOMP_RET_ALLOW);
+        }
+    }
+    assert!(allows(&program, libc::SYS_clock_gettime, &[]));
+    assert!(allows(&program, libc::SYS_exit_group, &[70]));
+}
+
+#[test]
+fn a_listener_reads_writes_closes_and_waits_above_the_first_three_descriptors() {
+    let program = program(&[7], &NO_FILES, Doors::Listener).unwrap();
+    let above =
+        [libc::SYS_read, libc::SYS_close, libc::SYS_sendmsg, libc::SYS_epoll_ctl, libc::SYS_epoll_pwait];
+    for call in above.into_iter().chain(WAITS) {
+        for fd in 0..2000 {
+            assert_eq!(allows(&program, call, &[fd]), fd > 2, "{call} {fd}");
+        }
+    }
+    for fd in 0..2000 {
+        // The log is at 2, and 1 may be the same.
+        assert_eq!(allows(&program, libc::SYS_write, &[fd]), fd > 0, "write {fd}");
+    }
+    for call in above.into_iter().chain([libc::SYS_write]).chain(WAITS) {
+        // What is negative to the kernel is no descriptor, but it may be AT_FDCWD or mean something one day.
+        for fd in [1 << 31, u64::from(u32::MAX), u64::MAX, -100_i64 as u64, 1 << 32, 1 << 32 | 1 << 31] {
+            assert!(!allows(&program, call, &[fd]), "{call} {fd:#x}");
+        }
+        assert!(allows(&program, call, &[(1 << 31) - 1]), "{call}");
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+const WAITS: [libc::c_long; 1] = [libc::SYS_epoll_wait];
+#[cfg(not(target_arch = "x86_64"))]
+const WAITS: [libc::c_long; 0] = [];
+
+#[test]
+fn a_listener_accepts_at_its_door_alone_and_asks_who_connects_and_nothing_else() {
+    let program = program(&[7], &NO_FILES, Doors::Listener).unwrap();
+    for fd in (0..2000).chain([1 << 31, u64::from(u32::MAX), u64::MAX]) {
+        assert_eq!(allows(&program, libc::SYS_accept4, &[fd, 0, 0, 0]), fd == 0, "{fd}");
+    }
+    let (level, option) = (libc::SOL_SOCKET as u64, libc::SO_PEERCRED as u64);
+    for other in (0..512).chain([u64::from(u32::MAX), 1 << 31]) {
+        assert_eq!(
+            allows(&program, libc::SYS_getsockopt, &[5, other, option]),
+            other == level,
+            "level {other}"
+        );
+        assert_eq!(
+            allows(&program, libc::SYS_getsockopt, &[5, level, other]),
+            other == option,
+            "option {other}"
+        );
+    }
+}
+
+#[test]
+fn a_listener_makes_pipes_of_one_kind() {
+    let program = program(&[7], &NO_FILES, Doors::Listener).unwrap();
+    let flags = (libc::O_CLOEXEC | libc::O_NONBLOCK) as u64;
+    assert!(allows(&program, libc::SYS_pipe2, &[0, flags]));
+    for bit in 0..32 {
+        assert!(!allows(&program, libc::SYS_pipe2, &[0, flags ^ 1 << bit]), "{bit}");
+    }
+    for other in [0, u64::from(u32::MAX), 1 << 31, libc::O_EXCL as u64, libc::O_DIRECT as u64] {
+        assert!(!allows(&program, libc::SYS_pipe2, &[0, other]), "{other:#x}");
+    }
+}
+
+#[test]
+fn a_listener_reads_its_keys_and_no_other_and_keeps_its_files() {
+    for size in [0, 1, 8, 100, 1000] {
+        let serials = some_serials(size);
+        let program = program(&serials, &(3..7), Doors::Listener).unwrap();
+        for serial in &serials {
+            let serial = *serial as u64;
+            assert!(allows(&program, libc::SYS_keyctl, &[READ, serial]), "{serial} of {size}");
+            assert!(!allows(&program, libc::SYS_keyctl, &[READ, serial + 1]), "{serial} of {size}");
+            for operation in (0..64).filter(|op| *op != READ) {
+                assert!(!allows(&program, libc::SYS_keyctl, &[operation, serial]), "{operation}");
+            }
+        }
+        for call in ON_FILES {
+            for fd in 0..100 {
+                assert_eq!(allows(&program, call, &[fd]), (3..7).contains(&fd), "{call} {fd}");
+            }
+        }
+    }
+    let without = program(&[7], &NO_FILES, Doors::Listener).unwrap();
+    for call in ON_FILES {
+        assert!((0..100).all(|fd| !allows(&without, call, &[fd])), "{call}");
+    }
+}
+
+#[test]
+fn what_a_signer_may_do_with_its_ends_a_listener_may_not() {
+    let listener = program(&[7], &NO_FILES, Doors::Listener).unwrap();
+    let ends = program(&[7], &NO_FILES, Doors::Ends).unwrap();
+    assert!(allows(&ends, libc::SYS_read, &[0]) && !allows(&listener, libc::SYS_read, &[0]));
+    for call in ITS_OWN {
+        assert!(!allows(&ends, call, &[3]), "{call}");
+    }
+}
