@@ -33,6 +33,8 @@ pub(super) struct Service {
     /// Says when the service is to end.
     _stop: SignalFd,
     clients: Vec<Client>,
+    /// Room for all that can happen at once.
+    events: Vec<EpollEvent>,
     /// Counts what clients do, to tell who was idle the longest.
     turn: u64,
     /// The second in which somebody was turned away last.
@@ -56,6 +58,8 @@ struct Client {
 impl Service {
     /// Prepares for clients. To be done before the walls.
     pub(super) fn open(options: &Options, signer: &Signer) -> Result<Service, String> {
+        // Where the kernel gives out whole megabytes, the room of a client that never comes would take some.
+        let _ = nix::sys::prctl::set_thp_disable(true);
         allow_files(3 * MOST_CLIENTS + 2 * signer.slots.len())?;
         let failed = |errno: Errno| format!("cannot prepare for clients: {}", errno.desc());
         let (door, log) = (stdin(), stderr());
@@ -67,7 +71,8 @@ impl Service {
         }
         let ends = SigSet::from_iter(ENDS);
         ends.thread_block().map_err(failed)?;
-        let stop = SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).map_err(failed)?;
+        let stop =
+            SignalFd::with_flags(&ends, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).map_err(failed)?;
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).map_err(failed)?;
         epoll.add(stdin(), EpollEvent::new(EpollFlags::EPOLLIN, DOOR)).map_err(failed)?;
         epoll.add(&stop, EpollEvent::new(EpollFlags::EPOLLIN, STOP)).map_err(failed)?;
@@ -84,24 +89,36 @@ impl Service {
         };
         let peer = options.peer.unwrap_or(nix::unistd::getuid().as_raw());
         let clients = (0..MOST_CLIENTS).map(|_| free()).collect();
-        Ok(Service { peer, epoll, _stop: stop, clients, turn: 0, said: 0 })
+        Ok(Service {
+            peer,
+            epoll,
+            _stop: stop,
+            clients,
+            events: vec![EpollEvent::empty(); 2 * MOST_CLIENTS + 2],
+            turn: 0,
+            said: 0,
+        })
     }
 
     /// Lets clients in and answers them until the service is told to end; returns the exit code.
     pub(super) fn answer_until_the_end(&mut self, signer: &mut Signer, vault: &mut Vault) -> i32 {
-        let mut events = [EpollEvent::empty(); 64];
         loop {
-            let count = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
+            let count = match self.epoll.wait(&mut self.events, EpollTimeout::NONE) {
                 Ok(count) => count,
                 Err(Errno::EINTR) => continue,
                 Err(errno) => return signer.fail("cannot wait for clients", errno),
             };
-            for event in &events[..count] {
-                match event.data() {
+            let mut knocked = false;
+            for at in 0..count {
+                match self.events[at].data() {
                     STOP => return signer.end(0, vault),
-                    DOOR => self.let_in(signer),
+                    DOOR => knocked = true,
                     data => self.attend(data, signer, vault),
                 }
+            }
+            // Last, when the places of those who have gone are free.
+            if knocked {
+                self.let_in(signer);
             }
         }
     }
@@ -125,7 +142,10 @@ impl Service {
                 continue;
             }
             let Some(at) = self.place_for(who.pid()) else {
-                let why = format_args!("all {MOST_CLIENTS} connections are taken, most of them by process {}", who.pid());
+                let why = format_args!(
+                    "all {MOST_CLIENTS} connections are taken, most of them by process {}",
+                    who.pid()
+                );
                 self.turn_away(signer, socket, Code::Unavailable, why);
                 continue;
             };
@@ -204,7 +224,9 @@ impl Client {
             }
         } else {
             let Client { socket, pipes, input, rest, .. } = self;
-            let Some(from) = pipes.as_ref().map(|[from, _]| from).or(socket.as_ref()) else { return Ok(false) };
+            let Some(from) = pipes.as_ref().map(|[from, _]| from).or(socket.as_ref()) else {
+                return Ok(false);
+            };
             let end = input.len().min(rest.filled + AT_ONCE);
             match read(from, &mut input[rest.filled..end]) {
                 Ok(0) => return self.end(signer),
@@ -266,7 +288,9 @@ impl Client {
     /// Sends what waits, as much of it as is taken; true if all was.
     fn send_pending(&mut self) -> Result<bool, Errno> {
         let Client { socket, pipes, pending, sent, .. } = self;
-        let Some(to) = pipes.as_ref().map(|[_, to]| to).or(socket.as_ref()) else { return Err(Errno::ENOTCONN) };
+        let Some(to) = pipes.as_ref().map(|[_, to]| to).or(socket.as_ref()) else {
+            return Err(Errno::ENOTCONN);
+        };
         while *sent < pending.len() {
             match write(to, &pending[*sent..]) {
                 Ok(count) => *sent += count,
@@ -338,7 +362,10 @@ pub(super) fn is_listening() -> Result<(), String> {
 pub(super) fn refuse_all(why: &str) -> Result<Infallible, String> {
     // The start may have failed after it had kept them for its own use, and here nobody looks.
     let _ = SigSet::from_iter(ENDS).thread_unblock();
-    let _ = writeln!(stderr(), "signbox-signer: {why}; every request is refused until this service is started again");
+    let _ = writeln!(
+        stderr(),
+        "signbox-signer: {why}; every request is refused until this service is started again"
+    );
     let failed = |error: std::io::Error| format!("{why}; and cannot tell so: {error}");
     let listener = UnixListener::from(stdin().as_fd().try_clone_to_owned().map_err(failed)?);
     listener.set_nonblocking(false).map_err(failed)?;

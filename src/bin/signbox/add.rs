@@ -250,7 +250,7 @@ fn tell(plan: &Plan<'_>, key: Key, before: Option<&Entry>, left: Option<u32>) ->
         let order = if first { "this one" } else { "that one" };
         remark(&format!(
             "remark: there is another {handle}, {}; signers take {order}",
-            keys::whereabouts(other.place)
+            keys::whereabouts(other)
         ));
     }
     Ok(())

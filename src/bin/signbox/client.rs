@@ -2,8 +2,11 @@
 
 use crate::cli::SignerOptions;
 use crate::error::Error;
+use crate::service::Service;
+use nix::unistd::{Uid, User};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
@@ -22,9 +25,16 @@ impl Client {
         Client::of(&mut command(handles, options)?)
     }
 
-    /// Connects to a service, by way of the signer's program.
+    /// Connects to a service, by way of the signer's program; root as the user whom it answers.
     pub(crate) fn connect(service: &str) -> Result<Client, Error> {
-        Client::of(Command::new(signer()?).args(["--connect", service]))
+        let mut command = Command::new(signer()?);
+        command.args(["--connect", service]);
+        if Uid::effective().is_root() {
+            let peer = Service::of(service)?.peer;
+            let user = User::from_uid(Uid::from_raw(peer)).ok().flatten();
+            command.uid(peer).gid(user.map_or(peer, |user| user.gid.as_raw()));
+        }
+        Client::of(&mut command)
     }
 
     fn of(command: &mut Command) -> Result<Client, Error> {

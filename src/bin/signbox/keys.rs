@@ -113,22 +113,24 @@ pub(crate) fn keyring_of(place: Place) -> Option<Keyring> {
     }
 }
 
-/// A place in one word.
-pub(crate) fn place(place: Place) -> &'static str {
-    match place {
+/// Where a key stands, in one word.
+pub(crate) fn place(entry: &Entry) -> &'static str {
+    match entry.place {
         Place::Session => "session",
         Place::Process => "process",
         Place::User => "user",
         Place::Persistent => "persistent",
+        Place::Group if service_of(&entry.description).is_some() => "service",
         Place::Group => "group",
     }
 }
 
-/// A place in a sentence.
-pub(crate) fn whereabouts(at: Place) -> String {
-    match at {
-        Place::Group => "a group key".to_owned(),
-        _ => format!("in the {} keyring", place(at)),
+/// Where a key stands, in a sentence.
+pub(crate) fn whereabouts(entry: &Entry) -> String {
+    match (entry.place, service_of(&entry.description)) {
+        (Place::Group, Some(service)) => format!("a key of the service {}", service.escape_debug()),
+        (Place::Group, None) => "a group key".to_owned(),
+        _ => format!("in the {} keyring", place(entry)),
     }
 }
 
@@ -170,7 +172,7 @@ pub(crate) fn to_json(entry: &Entry) -> Value {
         "key": handle_of(&entry.description).map(|(id, label)| format!("{id}/{label}")),
         "service": service_of(&entry.description),
         "serial": entry.key.serial(),
-        "place": place(entry.place),
+        "place": place(entry),
         "state": state(entry.state),
         "expires": entry.expires,
         "uid": entry.uid,

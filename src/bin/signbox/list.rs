@@ -28,7 +28,7 @@ pub(crate) fn run(args: &List) -> Result<ExitCode, Error> {
 fn row(entry: &Entry) -> [String; 7] {
     [
         keys::handle(entry),
-        keys::place(entry.place).to_owned(),
+        keys::place(entry).to_owned(),
         keys::state(entry.state).to_owned(),
         entry.expires.clone().unwrap_or_else(|| "-".to_owned()),
         keys::user_name(entry.uid),

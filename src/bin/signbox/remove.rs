@@ -29,7 +29,7 @@ fn remove(handle: &Handle<'_>, service: Option<&str>) -> Result<(), Error> {
             State::Expired => "; it had expired",
             State::Revoked => "; it was revoked",
         };
-        remark(&format!("removed {}, {}{what}", handle.text, keys::whereabouts(entry.place)));
+        remark(&format!("removed {}, {}{what}", handle.text, keys::whereabouts(&entry)));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use crate::cli::Revoke;
 use crate::error::Error;
 use crate::keys::{self, Handle};
 use crate::output::remark;
-use signbox_keyring::{Place, State, find};
+use signbox_keyring::{State, find};
 use std::process::ExitCode;
 
 pub(crate) fn run(args: &Revoke) -> Result<ExitCode, Error> {
@@ -21,12 +21,9 @@ fn revoke(handle: &Handle<'_>) -> Result<(), Error> {
         }
         key.revoke()?;
         revoked.push(key);
-        let place = entries.iter().find(|entry| entry.key == key).map_or(Place::Session, |entry| entry.place);
-        remark(&format!(
-            "revoked {}, {}; delete it at the exchange too",
-            handle.text,
-            keys::whereabouts(place)
-        ));
+        let entry = entries.iter().find(|entry| entry.key == key);
+        let place = entry.map(|entry| format!(", {}", keys::whereabouts(entry))).unwrap_or_default();
+        remark(&format!("revoked {}{place}; delete it at the exchange too", handle.text));
     }
     if !revoked.is_empty() {
         return Ok(());

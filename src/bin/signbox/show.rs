@@ -65,7 +65,7 @@ fn as_text(handle: &Handle<'_>, entries: &[Entry], told: &Result<Value, String>)
     };
     line("exchange", &handle.exchange.name);
     for entry in entries {
-        line("kept", &format!("{}, as key {}", keys::whereabouts(entry.place), entry.key.serial()));
+        line("kept", &format!("{}, as key {}", keys::whereabouts(entry), entry.key.serial()));
         let left = entry.expires.as_ref().map_or_else(String::new, |left| format!(", forgotten in {left}"));
         line("state", &format!("{}{left}", keys::state(entry.state)));
         line("owner", &format!("{}, mask {:08x}", keys::user_name(entry.uid), entry.permissions));

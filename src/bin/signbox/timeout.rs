@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Timeout) -> Result<ExitCode, Error> {
         remark(&format!(
             "remark: there is another {}, {}; it keeps the time that it had",
             handle.text,
-            keys::whereabouts(other.place)
+            keys::whereabouts(other)
         ));
     }
     Ok(ExitCode::SUCCESS)

@@ -3,7 +3,7 @@
 use super::{Point, file};
 use crate::keys;
 use nix::unistd::Uid;
-use signbox_keyring::{Error, SessionInfo, SessionKind, State, session};
+use signbox_keyring::{Entry, Error, SessionInfo, SessionKind, State, service_of, session};
 
 pub(super) fn points() -> Vec<Point> {
     let found = session();
@@ -89,6 +89,12 @@ fn quota() -> Point {
     Point::ok("key quota", said)
 }
 
+/// What a command on the key has to say.
+fn of_service(entry: &Entry) -> String {
+    service_of(&entry.description)
+        .map_or_else(String::new, |service| format!("--service {} ", service.escape_debug()))
+}
+
 fn open_keys() -> Vec<Point> {
     let entries = match keys::all() {
         Ok(entries) => entries,
@@ -101,7 +107,7 @@ fn open_keys() -> Vec<Point> {
         if entry.state != State::Live {
             points.push(
                 Point::note("keys", format!("{handle} is {}", keys::state(entry.state)))
-                    .fix(format!("'signbox remove {handle}', or add it again")),
+                    .fix(format!("'signbox remove {}{handle}', or add it again", of_service(entry))),
             );
         } else if entry.open_to_user {
             points.push(
@@ -110,7 +116,7 @@ fn open_keys() -> Vec<Point> {
                     format!(
                         "{handle} can be read by {} (keyring {})",
                         keys::readers(entry),
-                        keys::place(entry.place)
+                        keys::place(entry)
                     ),
                 )
                 .fix(

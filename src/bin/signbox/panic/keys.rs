@@ -86,7 +86,7 @@ pub(super) fn tell(swept: Result<Vec<Swept>, Error>, uid: u32, places: &[Entry],
             report.lines.insert(line);
         }
         let entry = places.iter().find(|entry| entry.key == key);
-        let place = entry.map(|entry| format!(", {}", keys::whereabouts(entry.place))).unwrap_or_default();
+        let place = entry.map(|entry| format!(", {}", keys::whereabouts(entry))).unwrap_or_default();
         // Anybody may have named it.
         let what = format!("{} (key {}{place})", handle.escape_debug(), key.serial());
         match outcome {
