@@ -89,13 +89,35 @@ pub(crate) fn remove_all(service: &str) -> Result<(), Error> {
     Ok(unless_gone(fs::remove_file(loading(service)))?)
 }
 
-/// Writes which credentials systemd hands the service.
-fn tell_systemd(service: &str) -> Result<(), Error> {
+/// The services that have credentials.
+pub(crate) fn services() -> io::Result<Vec<String>> {
+    names_in(Path::new(FOLDER))
+}
+
+/// The handles of a service's credentials.
+pub(crate) fn handles(service: &str) -> Vec<String> {
+    let names = names_in(&folder(service)).unwrap_or_default();
+    names.iter().filter_map(|name| Some(name.strip_prefix("signbox.")?.replacen('.', "/", 1))).collect()
+}
+
+/// The names in a folder, in their order; none if it is not there.
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
     let mut names = Vec::new();
-    for entry in fs::read_dir(folder(service))? {
+    for entry in entries {
+        // What ends with a tilde was being written when that was stopped.
         names.extend(entry?.file_name().into_string().ok().filter(|name| !name.ends_with('~')));
     }
     names.sort_unstable();
+    Ok(names)
+}
+
+/// Writes which credentials systemd hands the service.
+fn tell_systemd(service: &str) -> Result<(), Error> {
+    let names = names_in(&folder(service))?;
     let path = loading(service);
     if names.is_empty() {
         return remove_all(service);

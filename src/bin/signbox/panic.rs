@@ -9,6 +9,7 @@ mod drill;
 mod evidence;
 mod keys;
 mod report;
+mod services;
 mod signers;
 
 use crate::cli::Panic;
@@ -43,6 +44,9 @@ pub(crate) fn run(args: &Panic) -> Result<ExitCode, Error> {
     match whose {
         Whose::Users(uid) => keys::revoke(uid, &mut report),
         Whose::Everyones => keys::revoke_of_all(&mut report),
+    }
+    if Uid::effective().is_root() {
+        services::end(&mut report);
     }
     signers::kill(whose, &mut report);
     keys::tell_of_unreached(&mut report);

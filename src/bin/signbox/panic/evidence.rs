@@ -29,7 +29,10 @@ pub(super) fn gather(
     bundle.write("keys.txt", lines(report.lines.iter().map(String::as_str)).as_bytes());
     bundle.write("processes.txt", processes(report).as_bytes());
     bundle.write("system.txt", system(report.began).as_bytes());
-    bundle.copy_state(state);
+    bundle.copy_state(state.unwrap_or(Path::new(STATE)), "", state.is_some());
+    for (folder, service) in state.is_none().then(folders_of_services).into_iter().flatten() {
+        bundle.copy_state(&folder, &format!("{service}."), true);
+    }
     let sums = bundle.sums.iter().map(|(name, sum)| format!("{sum}  {name}")).collect::<Vec<_>>();
     bundle.write("SHA256SUMS", lines(sums.iter().map(String::as_str)).as_bytes());
     Ok((bundle.path, bundle.failed))
@@ -107,12 +110,11 @@ impl Bundle {
         Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// Copies the audit logs and ledgers, the earlier ones too.
-    fn copy_state(&mut self, state: Option<&Path>) {
-        let folder = state.unwrap_or(Path::new(STATE));
+    /// Copies the audit logs and ledgers of a folder, the earlier ones too, under names that begin with `prefix`.
+    fn copy_state(&mut self, folder: &Path, prefix: &str, must_be_there: bool) {
         let entries = match fs::read_dir(folder) {
             Ok(entries) => entries,
-            Err(error) if state.is_none() && error.kind() == io::ErrorKind::NotFound => return,
+            Err(error) if !must_be_there && error.kind() == io::ErrorKind::NotFound => return,
             Err(error) => {
                 let why = format!("the logs in '{}' were not copied: {error}", super::shown(folder));
                 let root = error.kind() == io::ErrorKind::PermissionDenied && !Uid::effective().is_root();
@@ -127,11 +129,22 @@ impl Bundle {
                 continue;
             }
             match open_plain(&entry.path()) {
-                Ok(mut file) => self.fill(&name, &mut file),
+                Ok(mut file) => self.fill(&format!("{prefix}{name}"), &mut file),
                 Err(error) => self.failed.push(format!("'{}' was not copied: {error}", name.escape_debug())),
             }
         }
     }
+}
+
+/// Where services keep theirs, which only root can look into, and the name of each.
+fn folders_of_services() -> Vec<(PathBuf, String)> {
+    let siblings = Path::new(STATE).parent().and_then(|parent| fs::read_dir(parent).ok());
+    let entries = siblings.into_iter().flatten().filter_map(Result::ok);
+    let of_service = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?.strip_prefix("signbox-")?.to_owned();
+        Some((entry.path(), name))
+    };
+    entries.filter(|_| Uid::effective().is_root()).filter_map(of_service).collect()
 }
 
 /// Opens what is a file and nothing else: a pipe would keep us waiting, and a link lead elsewhere.
