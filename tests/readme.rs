@@ -280,14 +280,17 @@ fn words(text: &str) -> String {
 
 const DOCUMENTS: [&str; 4] = ["README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 
-/// Blocks that were run to get here, and two that `packaging/check-deb` does step by step.
-const SET_UP: [&str; 6] = [
+/// Blocks that were run to get here, two that `packaging/check-deb` does step by step, and one that tests/setup.rs and
+/// tests/vm do.
+const SET_UP: [&str; 7] = [
     "cargo run --release -- demo",
     "sudo apt-get install --yes gcc python3 curl keyutils gdb mandoc",
     "cargo test --workspace",
     "cargo build --release\nexport PATH=\"$PWD/target/release:$PATH\"",
     "packaging/build-deb\nsudo apt install ./target/debian/signbox_*.deb ./target/debian/python3-signbox_*.deb",
     "sudo signbox add kraken/main --key YOUR_API_KEY --users \"$USER\"\nsignbox run kraken/main -- python3 bot.py",
+    "sudo signbox setup momentum --user \"$USER\"\nsudo signbox add --service momentum kraken/main --key YOUR_API_KEY --credential\n\
+     signbox check --service momentum kraken/main POST /0/private/Balance",
 ];
 
 /// Made up.
