@@ -79,9 +79,11 @@ fn start(options: &Options) -> Result<std::convert::Infallible, String> {
     sandbox::install_panic_hook();
     let file = policy::File::open()?;
     let keys = find_keys(options)?;
-    let grouped = nix::unistd::getegid() != nix::unistd::getgid();
     let group_keys = keys.iter().any(|slot| slot.mode == "group");
-    let folder = Folder::find(options.state.as_deref(), grouped, group_keys)?;
+    if !group_keys {
+        keys::give_up_the_group()?;
+    }
+    let folder = Folder::find(options.state.as_deref(), group_keys)?;
     let deep = folder.is_some() || keys.iter().any(|slot| takes_private_keys(slot.exchange));
     let memory = if deep { Memory::map_with_deep_stack(options.memory) } else { Memory::map(options.memory) };
     let memory = memory.map_err(|error| error.to_string())?;
@@ -242,6 +244,10 @@ impl Signer {
         let Signer { slots, bounds, desk, .. } = self;
         allow_files(2 * slots.len())?;
         for (at, (slot, bounds)) in slots.iter_mut().zip(bounds).enumerate() {
+            // In the machine's folder, the name of a user's own key may be that of another's group key.
+            if folder.shared && slot.mode != "group" {
+                continue;
+            }
             let keys::Slot { handle, state, .. } = slot;
             // What a ledger knows needs room.
             bounds[0] = Bound::default();

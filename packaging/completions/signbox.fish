@@ -129,7 +129,7 @@ complete -c signbox -n "__fish_signbox_using_subcommand sign" -l max-skew -d 'Ho
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -l memory -d 'What the signer\'s memory is made of' -r -f -a "auto\t''
 secretmem\t''
 mlock\t''"
-complete -c signbox -n "__fish_signbox_using_subcommand sign" -l state -d 'Where counts and the audit log are kept [default: in memory, and no log; an installed signer has /var/lib/signbox]' -r -F
+complete -c signbox -n "__fish_signbox_using_subcommand sign" -l state -d 'Where counts and the audit log are kept [default: in memory, and no log; those of group keys are in /var/lib/signbox]' -r -F
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -l curl -d 'Print a curl configuration that sends the request: pipe it into \'curl --config -\''
 complete -c signbox -n "__fish_signbox_using_subcommand sign" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c signbox -n "__fish_signbox_using_subcommand check" -s H -l header -d 'A header, \'Name: value\'; may be given more than once' -r
@@ -140,14 +140,14 @@ complete -c signbox -n "__fish_signbox_using_subcommand check" -l max-skew -d 'H
 complete -c signbox -n "__fish_signbox_using_subcommand check" -l memory -d 'What the signer\'s memory is made of' -r -f -a "auto\t''
 secretmem\t''
 mlock\t''"
-complete -c signbox -n "__fish_signbox_using_subcommand check" -l state -d 'Where counts and the audit log are kept [default: in memory, and no log; an installed signer has /var/lib/signbox]' -r -F
+complete -c signbox -n "__fish_signbox_using_subcommand check" -l state -d 'Where counts and the audit log are kept [default: in memory, and no log; those of group keys are in /var/lib/signbox]' -r -F
 complete -c signbox -n "__fish_signbox_using_subcommand check" -l json -d 'Print the signer\'s answer as JSON'
 complete -c signbox -n "__fish_signbox_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c signbox -n "__fish_signbox_using_subcommand run" -l max-skew -d 'How far the time of a request may be from the clock, in seconds, or \'off\'' -r
 complete -c signbox -n "__fish_signbox_using_subcommand run" -l memory -d 'What the signer\'s memory is made of' -r -f -a "auto\t''
 secretmem\t''
 mlock\t''"
-complete -c signbox -n "__fish_signbox_using_subcommand run" -l state -d 'Where counts and the audit log are kept [default: in memory, and no log; an installed signer has /var/lib/signbox]' -r -F
+complete -c signbox -n "__fish_signbox_using_subcommand run" -l state -d 'Where counts and the audit log are kept [default: in memory, and no log; those of group keys are in /var/lib/signbox]' -r -F
 complete -c signbox -n "__fish_signbox_using_subcommand run" -l claim -d 'Claim the keys: from then on no other process can read them, and they end with the signer'
 complete -c signbox -n "__fish_signbox_using_subcommand run" -l socketpair -d 'One socket instead of two pipes: slower, but no other process of the user can open its ends'
 complete -c signbox -n "__fish_signbox_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'

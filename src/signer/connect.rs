@@ -1,7 +1,6 @@
 //! A bridge to a service for a bot that spawns its signer: what comes in goes to the service's socket, what the service answers
 //! goes out. No secret is here, and nothing is looked at.
 
-use nix::unistd::{getgid, setresgid};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -17,8 +16,7 @@ fn socket_of(service: &str) -> String {
 
 /// Goes between until the input ends or the service does.
 pub fn connect(service: &str) -> Result<(), String> {
-    // What may read group keys is not needed here.
-    setresgid(getgid(), getgid(), getgid()).map_err(|error| format!("cannot give up the group: {error}"))?;
+    super::keys::give_up_the_group()?;
     super::blocking()?;
     let path = socket_of(service);
     let socket = UnixStream::connect(&path).map_err(|error| match error.kind() {

@@ -1,7 +1,6 @@
 //! Where ledgers and logs are kept: in the machine's state directory, in one that was named, or nowhere.
 
 use crate::ledger::MACHINE;
-use nix::unistd::{AccessFlags, access};
 use std::fs::DirBuilder;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -14,23 +13,14 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// The machine's for an installed signer, and for whoever else may write there; else the one that was named. Named `none` it is
-    /// none, but not for group keys.
-    pub(super) fn find(
-        named: Option<&Path>,
-        grouped: bool,
-        group_keys: bool,
-    ) -> Result<Option<Folder>, String> {
-        let (machine, may) = (Path::new(MACHINE), AccessFlags::W_OK | AccessFlags::X_OK);
-        let there = machine.is_dir() && (grouped || access(machine, may).is_ok());
+    /// The machine's for group keys; else the one that was named.
+    pub(super) fn find(named: Option<&Path>, group_keys: bool) -> Result<Option<Folder>, String> {
+        let machine = Path::new(MACHINE);
         match named {
-            Some(none) if none == Path::new("none") && !group_keys => Ok(None),
             // Whoever starts the signer must not choose where it counts.
-            Some(_) if grouped => Err(format!(
-                "an installed signer keeps its state in {MACHINE}; leave --state out, or say 'none' for keys of your own"
-            )),
+            Some(_) if group_keys => Err(format!("group keys are counted in {MACHINE}; leave --state out")),
             Some(named) => Folder::own(named).map(Some),
-            None if there => {
+            None if group_keys && machine.is_dir() => {
                 let fine = owned(machine, 0, 0o007);
                 fine.map(|()| Some(Folder { path: machine.to_owned(), shared: true }))
             }
@@ -74,26 +64,23 @@ mod tests {
     #[test]
     fn a_folder_is_made_for_its_user_alone_and_one_that_is_open_is_refused() {
         let path = std::env::temp_dir().join(format!("signbox-state-{}", std::process::id()));
-        let found = Folder::find(Some(&path), false, false).unwrap().unwrap();
+        let found = Folder::find(Some(&path), false).unwrap().unwrap();
         assert_eq!(found, Folder { path: path.clone(), shared: false });
         assert_eq!(path.metadata().unwrap().mode() & 0o7777, 0o700);
-        assert!(Folder::find(Some(&path), false, false).is_ok());
+        assert!(Folder::find(Some(&path), false).is_ok());
         for mode in [0o770, 0o702] {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            assert!(Folder::find(Some(&path), false, false).unwrap_err().contains("open to others"));
+            assert!(Folder::find(Some(&path), false).unwrap_err().contains("open to others"));
         }
         fs::remove_dir(&path).unwrap();
         fs::write(&path, "").unwrap();
-        assert!(Folder::find(Some(&path), false, false).unwrap_err().contains("is no directory"));
-        assert!(Folder::find(Some(&path.join("x")), false, false).unwrap_err().contains("cannot make"));
+        assert!(Folder::find(Some(&path), false).unwrap_err().contains("is no directory"));
+        assert!(Folder::find(Some(&path.join("x")), false).unwrap_err().contains("cannot make"));
         fs::remove_file(&path).unwrap();
     }
 
     #[test]
     fn whoever_starts_an_installed_signer_does_not_choose_where_it_counts() {
-        let find = |named: &str, group_keys| Folder::find(Some(Path::new(named)), true, group_keys);
-        assert!(find("/tmp", false).unwrap_err().contains(MACHINE));
-        assert!(find("none", true).unwrap_err().contains(MACHINE));
-        assert_eq!(find("none", false), Ok(None), "of a key of one's own everything is one's own");
+        assert!(Folder::find(Some(Path::new("/tmp")), true).unwrap_err().contains(MACHINE));
     }
 }

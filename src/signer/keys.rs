@@ -84,6 +84,12 @@ fn remark_without_timeout(handle: &str, key: Key) {
     }
 }
 
+/// Gives up the group that the program was installed with, which nothing after this may need.
+pub(super) fn give_up_the_group() -> Result<(), String> {
+    let own = nix::unistd::getgid();
+    nix::unistd::setresgid(own, own, own).map_err(|error| format!("cannot give up the group: {error}"))
+}
+
 /// The exchange and the label of a handle.
 pub fn parse_handle(handle: &str) -> Result<(&'static Exchange, &str), String> {
     let plain = |label: &str| {

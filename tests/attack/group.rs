@@ -116,9 +116,11 @@ fn counts_of_an_installed_signer_are_shared_by_its_users_and_out_of_their_reach(
     let counted = [&["signed", "signed", "rate_limited"][..], &denied, &["rate_limited"]].concat();
     // The control: in a directory of its own, the user takes the counts back.
     let own = ["signed", "signed", "rate_limited", "signed"];
+    // Of a key of the user's own the installed signer does the same, and leaves nothing where other users' group keys are counted.
+    let own = [&own[..], &["signed", "signed", "not counted there"]].concat();
     assert_eq!(told, [&counted[..], &own].concat(), "{}", String::from_utf8_lossy(&output.stderr));
     let why = String::from_utf8(output.stderr).unwrap();
-    assert!(why.contains("an installed signer keeps its state in /var/lib/signbox"), "{why}");
+    assert!(why.contains("group keys are counted in /var/lib/signbox"), "{why}");
 }
 
 #[test]
@@ -264,12 +266,15 @@ done
 ask 62224 "$installed"
 ask 62223 "$installed" --state "$directory/state"
 
-export own question directory
+export own installed question directory
 as 62223 keyctl session - sh -c '
     printf %s "{\"secret\":\"c2VjcmV0\",\"limits\":{\"rate\":\"2/d\"}}" | keyctl padd user signbox:kraken:own @s >&2
-    ask() { printf "%s\n" "$question" | sed "s/\"key\":\"[^\"]*\"/\"key\":\"kraken\\/own\"/" | "$own" --state "$directory/state" kraken/own; }
-    ask; ask; ask; rm -r "$directory/state"; ask
+    ask() { printf "%s\n" "$question" | sed "s/\"key\":\"[^\"]*\"/\"key\":\"kraken\\/own\"/" | "$@" kraken/own; }
+    in_state() { ask "$own" --state "$directory/state"; }
+    in_state; in_state; in_state; rm -r "$directory/state"; in_state
+    ask "$installed"; ask "$installed" --state "$directory/state"
 '
+ls /var/lib/signbox | grep own || echo not counted there
 "#;
 
 /// Root's keyring outlives the test.

@@ -481,7 +481,7 @@ pub(crate) struct SignerOptions {
     /// What the signer's memory is made of
     #[arg(long, value_name = "KIND", value_parser = ["auto", "secretmem", "mlock"])]
     pub(crate) memory: Option<String>,
-    /// Where counts and the audit log are kept [default: in memory, and no log; an installed signer has /var/lib/signbox]
+    /// Where counts and the audit log are kept [default: in memory, and no log; those of group keys are in /var/lib/signbox]
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
 }

@@ -58,9 +58,8 @@ fn add_keys(story: &mut Story) -> Result<Vec<Key>, Error> {
 
 fn start_signer(story: &mut Story, program: &Path) -> Result<Client, Error> {
     let handles: Vec<String> = EXAMPLES.iter().map(Example::handle).collect();
-    // The published requests carry the time at which they were published, and may be signed again tomorrow.
-    let (max_skew, state) = (Some("off".to_owned()), Some("none".into()));
-    let options = SignerOptions { max_skew, state, ..SignerOptions::default() };
+    // The published requests carry the time at which they were published.
+    let options = SignerOptions { max_skew: Some("off".to_owned()), ..SignerOptions::default() };
     let mut signer = Client::start(&handles, &options)?;
     let answer = signer.ask("hello", None, None)?;
     let hello = &answer["hello"];

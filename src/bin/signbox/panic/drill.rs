@@ -99,8 +99,7 @@ impl Prop {
         // Held by the session alone, as after `signbox add` has ended.
         key.unlink(Keyring::Process)?;
         let handle = format!("{id}/{label}");
-        // Nothing of it is to stay.
-        let options = SignerOptions { state: Some("none".into()), ..SignerOptions::default() };
+        let options = SignerOptions::default();
         let mut signer = Client::start(std::slice::from_ref(&handle), &options)?;
         let pid = signer.pid();
         let (tell, heard) = channel();
