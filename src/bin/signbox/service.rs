@@ -37,9 +37,7 @@ impl Service {
                 "'{member}' is a member of the group '{own}' and could read the key; first 'gpasswd --delete {member} {own}'"
             )));
         }
-        let settings = fs::read_to_string(settings(&name, "service")).map_err(|_| missing())?;
-        let peer =
-            settings.lines().find_map(|line| line.strip_prefix(PEER)?.parse().ok()).ok_or_else(missing)?;
+        let peer = peer(&name).ok_or_else(missing)?;
         Ok(Service { gid: group.gid.as_raw(), peer, name })
     }
 }
@@ -65,6 +63,12 @@ pub(crate) fn own_user(name: &str) -> String {
 /// The file with what 'signbox setup' has settled for a unit of the service: its `socket` or its `service`.
 pub(crate) fn settings(name: &str, unit: &str) -> PathBuf {
     drop_ins(name, unit).join("setup.conf")
+}
+
+/// The user whom a service answers, if it was set up.
+pub(crate) fn peer(name: &str) -> Option<u32> {
+    let settings = fs::read_to_string(settings(name, "service")).ok()?;
+    settings.lines().find_map(|line| line.strip_prefix(PEER)?.parse().ok())
 }
 
 /// The folder with what was settled for a unit.

@@ -36,6 +36,7 @@ fn set_up(name: &str, user: &str) -> Result<ExitCode, Error> {
         return Err(Error::new("the unit signbox@.service is not installed; install the Debian package"));
     }
     make_user(&own_user(name))?;
+    let before = service::peer(name);
     let socket = format!("{HEAD}[Socket]\nSocketUser={uid}\n");
     let service = format!("{HEAD}[Service]\n{PEER}{uid}\n");
     let new = [write(name, "socket", &socket)?, write(name, "service", &service)?].contains(&true);
@@ -57,7 +58,22 @@ fn set_up(name: &str, user: &str) -> Result<ExitCode, Error> {
         own_user(name),
         keys::user_name(uid)
     ));
+    if before.is_some_and(|before| before != uid) {
+        for handle in handles(name)? {
+            remark(&format!(
+                "remark: {handle} was added for the user whom the service answered before; add it again"
+            ));
+        }
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The keys that a service has, in the kernel or as credentials.
+fn handles(name: &str) -> Result<Vec<String>, Error> {
+    let entries = keys::all()?;
+    let live = entries.iter().filter(|entry| entry.state == State::Live);
+    let live = live.filter(|entry| service_of(&entry.description) == Some(name)).map(keys::handle);
+    Ok(live.chain(credential::handles(name)).collect())
 }
 
 /// Makes the system user, with a group of its own, unless it is there.
