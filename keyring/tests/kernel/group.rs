@@ -5,7 +5,8 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use signbox_keyring::{
-    Error, Key, Keyring, MASK_GROUP, Secret, add, add_group, description, find, find_group,
+    Error, Key, Keyring, MASK_GROUP, Secret, add, add_group, description, find, find_group, handle_of,
+    keys_of_service, service_description,
 };
 
 use crate::props::{PAYLOAD, add_bogus, outcome, read, steal};
@@ -180,6 +181,48 @@ fn two_group_keys_of_one_description_are_an_error() {
             Ok(Some(_)) => "one",
             Err(Error::Several(_)) => "several",
             other => panic!("{other:?}"),
+        });
+    });
+}
+
+#[test]
+fn a_service_finds_all_keys_of_its_own_and_no_others() {
+    play(0, |stage| {
+        if stage.role() == MAIN {
+            let own = |label: &str| service_description("t-own", "kraken", label);
+            let signer = || stage.actor("signer").user(USER + 7, GROUP).fresh().ask();
+            let _others = [
+                GroupKey::add(&service_description("t-own-2", "kraken", "another-service"), GROUP),
+                GroupKey::add(&own("another-group"), GROUP + 1),
+                GroupKey::add(&description("kraken", "no-service"), GROUP),
+                GroupKey(add(Keyring::User, &own("of-root-alone"), PAYLOAD, &mut [0; 64]).unwrap()),
+            ];
+            assert_eq!(signer(), "");
+            let keys = ["b", "a", "revoked", "c"].map(|label| GroupKey::add(&own(label), GROUP));
+            keys[2].0.revoke().unwrap();
+            let decoy = stage.actor("decoy").user(USER + 8, GROUP).fresh().start();
+            assert_eq!(signer(), "kraken/a kraken/b kraken/c", "in their order");
+            drop(decoy);
+            let second = GroupKey(add(Keyring::Session, &own("a"), PAYLOAD, &mut [0; 64]).unwrap());
+            second.0.set_owner(None, Some(GROUP)).unwrap();
+            second.0.set_permissions(MASK_GROUP).unwrap();
+            assert_eq!(signer(), "several");
+            return;
+        }
+        if stage.role() == "decoy" {
+            let key = add_bogus(Keyring::User, &service_description("t-own", "kraken", "decoy")).unwrap();
+            key.set_permissions(MASK_GROUP).unwrap();
+            say("ready");
+            return wait();
+        }
+        say(match keys_of_service("t-own") {
+            Ok(keys) => {
+                keys.iter().for_each(|(_, key)| drop(read(*key).unwrap()));
+                let handles = keys.iter().map(|(name, _)| handle_of(name).unwrap());
+                handles.map(|(exchange, label)| format!("{exchange}/{label}")).collect::<Vec<_>>().join(" ")
+            }
+            Err(Error::Several(_)) => "several".to_owned(),
+            Err(other) => panic!("{other:?}"),
         });
     });
 }
