@@ -27,7 +27,7 @@ mod log;
 #[path = "service/taken.rs"]
 mod taken;
 
-use attack::bot::HELLO;
+use attack::bot::{HELLO, Talk};
 use client::{Client, code_of, id_of, sign};
 use host::{Host, Setting};
 use nix::sys::signal::Signal;
@@ -175,6 +175,35 @@ fn an_installed_signer_is_no_service_for_another_user() {
         assert_eq!(code_of(&answer), code, "{answer}");
         assert_eq!(answer.contains("answers nobody but the user who starts it"), other, "{answer}");
     }
+}
+
+#[test]
+fn a_service_with_named_keys_takes_those_of_its_user_and_claims_them() {
+    if !attack::is_root() {
+        return;
+    }
+    // As systemd starts one for a user at login; here the user is root, in a session of the test's own.
+    signbox_keyring::join_fresh_session().unwrap();
+    let (place, made) = (attack::place::Place::new(), attack::secret::Made::kraken(0x5e_0003));
+    let mut adding = Talk::start(std::process::Command::new(place.attacker()).arg("add"));
+    let payload = attack::secret::hex(&made.payload());
+    let serial = adding.ask(&format!("@s {} {payload} 0", made.description()));
+    assert!(adding.end().success());
+    let reads = || Talk::start(std::process::Command::new(place.attacker()).args(["read", &serial])).hear();
+    assert_eq!(reads(), "LEAK", "the control");
+    let path = place.join("socket");
+    let mut command = std::process::Command::new(place.signer());
+    command.args(["--service", "main", "--claim", &made.handle]);
+    command.stdin(std::os::fd::OwnedFd::from(std::os::unix::net::UnixListener::bind(&path).unwrap()));
+    let mut service = attack::place::spawn(&mut command);
+    let mut client = Client::connect(&path, 0);
+    let hello = client.ask(HELLO);
+    let signed = client.ask(&made.question());
+    let after = reads();
+    let _ = (service.kill(), service.wait());
+    assert!(hello.contains(r#""mode":"claimed""#), "{hello}");
+    assert!(signed.contains(r#""request":{"method""#), "{signed}");
+    assert_eq!(after, "EACCES");
 }
 
 #[test]

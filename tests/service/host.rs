@@ -15,13 +15,17 @@ use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// How a service is started.
 pub(crate) struct Setting {
+    /// Where: to copy the programs takes longer than all else.
+    pub(crate) place: Arc<Place>,
     /// What follows in the record of root's key for it; nothing for no key, `None` in the default that names the peer.
     pub(crate) record: Option<String>,
+    pub(crate) secret: String,
     pub(crate) state: bool,
     pub(crate) without_landlock: bool,
     /// The program is set-group-id, as the package installs it.
@@ -35,8 +39,18 @@ pub(crate) struct Setting {
 impl Default for Setting {
     fn default() -> Self {
         let record = Some(PEER.to_owned());
-        let credentials = Vec::new();
-        Self { record, state: false, without_landlock: false, installed: false, own_peer: false, credentials }
+        let (credentials, secret) = (Vec::new(), SECRET.to_owned());
+        let place = Arc::new(Place::new());
+        Self {
+            place,
+            record,
+            secret,
+            state: false,
+            without_landlock: false,
+            installed: false,
+            own_peer: false,
+            credentials,
+        }
     }
 }
 
@@ -44,7 +58,7 @@ impl Default for Setting {
 pub(crate) const PEER: &str = r#","users":[PEER]"#;
 
 pub(crate) struct Host {
-    pub(crate) place: Place,
+    pub(crate) place: Arc<Place>,
     pub(crate) bot: String,
     pub(crate) uid: u32,
     pub(crate) peer: u32,
@@ -59,7 +73,7 @@ impl Host {
         if !is_root() {
             return None;
         }
-        let (place, bot, uid) = (Place::new(), format!("bot-{at}"), 62_500 + 2 * at);
+        let (place, bot, uid) = (setting.place, format!("bot-{at}"), 62_500 + 2 * at);
         let peer = if setting.own_peer { uid } else { 62_700 + 2 * at };
         if setting.installed && !place.honours_set_group_id() {
             skip("the directory for temporary files is mounted nosuid; set TMPDIR to one that is not");
@@ -67,13 +81,14 @@ impl Host {
         }
         let payload = |more: &str| {
             let more = more.replace("PEER", &peer.to_string());
-            format!(r#"{{"key":"KEYNAME","secret":"{SECRET}"{more}}}"#)
+            format!(r#"{{"key":"KEYNAME","secret":"{}"{more}}}"#, setting.secret)
         };
         let key = setting.record.as_ref().map(|more| {
             let name = format!("signbox@{bot}:binance:main");
             GroupKey(add_group(&name, payload(more).as_bytes(), uid, &mut [0; 1024]).unwrap())
         });
         let path = place.join("socket");
+        let _ = fs::remove_file(&path); // of the one before
         let listener = UnixListener::bind(&path).unwrap();
         // Whoever connects: it is the service that is to look.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();

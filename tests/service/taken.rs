@@ -1,10 +1,13 @@
 //! A service that was taken over, and what other processes of the bot's user can do to its clients.
 
 use crate::attack::inject::{Outcome, Taken};
+use crate::attack::place::Place;
 use crate::attack::remark;
+use crate::attack::scan::scan;
+use crate::attack::secret::{Made, Needles};
 use crate::attempts::{ATTEMPTS, ATTEMPTS_OF_I386, At, READ};
-use crate::client::{Client, id_of, sign};
-use crate::host::{Host, Setting};
+use crate::client::{Client, id_of, sign, sign_with};
+use crate::host::{Host, PEER, Setting};
 use nix::libc;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
@@ -14,6 +17,7 @@ use std::fs;
 use std::os::fd::AsRawFd as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -22,11 +26,12 @@ const ITS_OWN: &[&str] = &["read descriptor 3", "write descriptor 3", "write des
 
 #[test]
 fn every_attempt_of_a_service_that_was_taken_over_ends_it() {
+    let place = Arc::new(Place::new());
     let mut wrong = Vec::new();
     let mut count = 0;
     for (name, number, arguments, _) in ATTEMPTS.iter().filter(|attempt| !ITS_OWN.contains(&attempt.0)) {
         // The controls are in tests/escape.rs.
-        let Some((_host, _client, mut at)) = taken(100) else { return };
+        let Some((_host, _client, mut at)) = taken(100, &place) else { return };
         let words = arguments(&mut at);
         let outcome = at.process.call(*number, &words);
         if outcome != Outcome::Killed(Signal::SIGSYS) {
@@ -35,7 +40,7 @@ fn every_attempt_of_a_service_that_was_taken_over_ends_it() {
         count += 1;
     }
     for (name, number, arguments) in ATTEMPTS_OF_I386 {
-        let Some((_host, _client, mut at)) = taken(100) else { return };
+        let Some((_host, _client, mut at)) = taken(100, &place) else { return };
         let outcome = at.process.call_i386(*number, *arguments);
         if outcome != Outcome::Killed(Signal::SIGSYS) {
             wrong.push(format!("{name}: {outcome:?}, not killed"));
@@ -91,8 +96,9 @@ const SOCKET: u64 = libc::SOL_SOCKET as u64;
 
 #[test]
 fn a_listener_does_what_it_may_to_nothing_else() {
+    let place = Arc::new(Place::new());
     for (name, number, arguments) in ELSEWHERE {
-        let Some((host, _client, mut at)) = taken(101) else { return };
+        let Some((host, _client, mut at)) = taken(101, &place) else { return };
         let words = arguments(&mut at, client_of(&host));
         assert_eq!(at.process.call(*number, &words), Outcome::Killed(Signal::SIGSYS), "{name}");
     }
@@ -100,7 +106,8 @@ fn a_listener_does_what_it_may_to_nothing_else() {
 
 #[test]
 fn the_calls_of_a_listener_work_behind_its_walls() {
-    let Some((host, mut client, mut at)) = taken(102) else { return };
+    let place = Arc::new(Place::new());
+    let Some((host, mut client, mut at)) = taken(102, &place) else { return };
     let fd = client_of(&host);
     let text = at.put(b"from the inside\n");
     assert_eq!(at.process.call(libc::SYS_write, &[fd, text, 16]), Outcome::Returned(16));
@@ -133,6 +140,29 @@ fn a_service_has_no_descriptor_of_its_secret_memory_that_it_could_hand_out() {
     let open = host.descriptors();
     assert!(!open.iter().any(|what| what.contains("secretmem") || what.contains("memfd")), "{open:?}");
     assert_eq!(open.len(), 6, "{open:?}");
+}
+
+#[test]
+fn nothing_of_a_secret_is_in_the_memory_of_a_service_that_has_signed() {
+    let [key, credential] = [Made::binance(0x5e_0001), Made::binance(0x5e_0002)];
+    let record = |made: &Made| String::from_utf8(made.payload_for(PEER)).unwrap();
+    let credentials = vec![("signbox.binance.other", record(&credential))];
+    let setting = Setting { secret: key.secret.clone(), credentials, ..Setting::default() };
+    let Some(host) = Host::start(105, setting) else { return };
+    let (mut one, mut two) = (host.client(), host.client());
+    one.take_pipes();
+    for id in 0..20 {
+        for handle in ["binance/main", "binance/other"] {
+            for client in [&mut one, &mut two] {
+                assert!(client.ask(&sign_with(handle, id)).contains(r#""request":{"method""#));
+            }
+        }
+    }
+    // The control: what was asked last is still in a buffer.
+    let asked = ("a question", sign_with("binance/other", 19).into_bytes());
+    let forms = [&key, &credential].map(Made::forms_without_passphrase).concat();
+    let scan = scan(host.pid(), &Needles::of(&[forms, vec![asked]].concat(), 16));
+    assert_eq!(scan.names(), ["a question"], "{:?}", scan.found);
 }
 
 #[test]
@@ -177,8 +207,8 @@ fn the_pipes_of_a_service_cannot_be_opened_by_another_process_of_the_bots_user()
 }
 
 /// A service that has signed and waits, taken over; nothing where that cannot be.
-fn taken(at: u32) -> Option<(Host, Client, At)> {
-    let host = Host::start(at, Setting::default())?;
+fn taken(at: u32, place: &Arc<Place>) -> Option<(Host, Client, At)> {
+    let host = Host::start(at, Setting { place: place.clone(), ..Setting::default() })?;
     let mut client = host.client();
     assert!(client.ask(&sign(1)).contains("request"));
     let pid = host.pid();
