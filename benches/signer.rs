@@ -13,16 +13,23 @@
 #![allow(missing_docs, clippy::print_stdout, clippy::print_stderr, clippy::expect_used)]
 
 use hmac::{Hmac, Mac};
+use nix::cmsg_space;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use nix::unistd::{Pid, read, write};
 use sha2::Sha256;
 use signbox_keyring::{Key, Keyring, Secret, add, description, join_fresh_session};
 use signbox_sandbox as sandbox;
 use std::hint::black_box;
-use std::os::fd::AsFd as _;
+use std::io::IoSliceMut;
+use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const SECRET: &[u8] = b"NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j";
@@ -137,6 +144,7 @@ impl Stage {
             self.same_core();
             self.round_trips(&mut table, 1600 / share);
             self.limited(&mut table, 1600 / share);
+            self.served(&mut table, 1600 / share);
             self.large(&mut table, 600 / share);
             self.sparse(&mut table, 60 / share);
             self.among_idle(&mut table, 800 / share);
@@ -214,6 +222,19 @@ impl Stage {
         std::fs::remove_dir_all(&state).expect("the signer has made it");
         table.ratio("round trip with limits / without", 1.1, 1.05, times[1], times[0]);
         table.ratio("round trip with ledger and log on a tmpfs / without", 1.5, 1.2, times[2], times[1]);
+    }
+
+    /// By a service, over the pipes that it hands out and over its socket.
+    fn served(&self, table: &mut Table, count: usize) {
+        let usual = [line("binance/main", ORDER)];
+        let mut spawned = self.signer(&self.one);
+        let mut piped = Helper::serve(&self.signer, &self.one, true);
+        let mut plain = Helper::serve(&self.signer, &self.one, false);
+        let mut turns =
+            [Turn::new(&mut spawned, &usual), Turn::new(&mut piped, &usual), Turn::new(&mut plain, &usual)];
+        let times = interleaved(&mut turns, count, None);
+        table.ratio("round trip by a service's pipes / spawned signer", 1.3, 1.1, times[1], times[0]);
+        table.ratio("round trip by a service's socket / spawned signer", 1.75, 1.3, times[2], times[0]);
     }
 
     fn large(&self, table: &mut Table, count: usize) {
@@ -355,12 +376,13 @@ fn compile(source: &str, name: &str, flags: &[&str]) -> Result<PathBuf, String> 
     }
 }
 
-/// A running helper on two pipes.
+/// A running helper on two pipes, or a service with one client.
 struct Helper {
     child: Child,
-    input: Option<ChildStdin>,
-    output: ChildStdout,
+    input: Option<OwnedFd>,
+    output: OwnedFd,
     room: Vec<u8>,
+    serves: bool,
 }
 
 impl Helper {
@@ -368,8 +390,46 @@ impl Helper {
         let mut command = Command::new(program);
         command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the helper starts");
-        let (input, output) = (child.stdin.take(), child.stdout.take().expect("it is piped"));
-        Helper { child, input, output, room: vec![0; 1 << 16] }
+        let input = child.stdin.take().map(OwnedFd::from);
+        let output = child.stdout.take().expect("it is piped").into();
+        Helper { child, input, output, room: vec![0; 1 << 16], serves: false }
+    }
+
+    /// A service for keys of this user, and a connection to it that is spoken over, or changed for pipes.
+    fn serve(program: &Path, handles: &[String], pipes: bool) -> Helper {
+        let name = format!("signbox-bench-{}-{pipes}", std::process::id());
+        let name = SocketAddr::from_abstract_name(name).expect("a short name");
+        let listener = UnixListener::bind_addr(&name).expect("nobody else has it");
+        let mut command = Command::new(program);
+        command.args(["--service", "bench"]).args(handles).stdin(OwnedFd::from(listener));
+        let child = command.spawn().expect("the service starts");
+        let socket = UnixStream::connect_addr(&name).expect("the service listens");
+        if !pipes {
+            let output = socket.try_clone().expect("a descriptor is free").into();
+            return Helper {
+                child,
+                input: Some(socket.into()),
+                output,
+                room: vec![0; 1 << 16],
+                serves: true,
+            };
+        }
+        write(&socket, b"{\"v\":1,\"id\":1,\"op\":\"pipes\"}\n").expect("it reads");
+        let (mut room, mut control) = ([0; 4096], cmsg_space!([i32; 2]));
+        let mut parts = [IoSliceMut::new(&mut room)];
+        let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty());
+        let rights = message.expect("an answer").cmsgs().expect("it fits").next();
+        let Some(ControlMessageOwned::ScmRights(fds)) = rights else { panic!("no pipes came") };
+        // As a client has them that does nothing else meanwhile.
+        let [output, input] = [fds[0], fds[1]].map(|fd| {
+            // SAFETY: the kernel has just opened it for us.
+            let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+            fcntl(&fd, FcntlArg::F_SETFL(OFlag::empty())).expect("it is open");
+            fd
+        });
+        // Its end would be the end of the pipes: it stays open for as long as this program.
+        std::mem::forget(socket);
+        Helper { child, input: Some(input), output, room: vec![0; 1 << 16], serves: true }
     }
 
     /// The answer to one line.
@@ -428,6 +488,11 @@ impl Helper {
 impl Drop for Helper {
     fn drop(&mut self) {
         self.input = None;
+        if self.serves {
+            // It does not end with its client.
+            let pid = i32::try_from(self.child.id()).expect("a process");
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        }
         let _ = self.child.wait();
     }
 }
