@@ -217,7 +217,7 @@ fn a_service_finds_all_keys_of_its_own_and_no_others() {
         }
         say(match keys_of_service("t-own") {
             Ok(keys) => {
-                keys.iter().for_each(|(_, key)| drop(read(*key).unwrap()));
+                keys.iter().for_each(|(_, key)| read(*key).unwrap());
                 let handles = keys.iter().map(|(name, _)| handle_of(name).unwrap());
                 handles.map(|(exchange, label)| format!("{exchange}/{label}")).collect::<Vec<_>>().join(" ")
             }
