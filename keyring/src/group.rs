@@ -54,7 +54,11 @@ pub fn keys_of_service(service: &str) -> Result<Vec<(String, Key)>, Error> {
         if line.permissions != MASK_GROUP || line.uid != 0 || line.gid != gid || line.invalidated {
             continue;
         }
-        let Ok(key) = line.key.describe() else { continue };
+        let key = match line.key.describe() {
+            Ok(key) => key,
+            Err(none @ Error::Unavailable(_)) => return Err(none),
+            Err(_) => continue,
+        };
         if is_group_key(&key, gid) && service_of(&key.description) == Some(service) {
             keys.push((key.description, line.key));
         }
