@@ -30,8 +30,14 @@ mod taken;
 use attack::bot::{HELLO, Talk};
 use client::{Client, code_of, id_of, sign};
 use host::{Host, Setting};
+use nix::libc;
 use nix::sys::signal::Signal;
 use std::fs;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 #[test]
@@ -144,7 +150,7 @@ fn the_end_of_a_service_is_clean_and_seals_its_log() {
 
 #[test]
 fn a_service_on_a_kernel_without_landlock_stays_up_and_refuses_every_line() {
-    let setting = Setting { without_landlock: true, ..Setting::default() };
+    let setting = Setting { without: &[libc::SYS_landlock_create_ruleset], ..Setting::default() };
     let Some(mut host) = Host::start(9, setting) else { return };
     let idle = host.client(); // it keeps its connection, and says nothing
     let begun = Instant::now();
@@ -167,6 +173,46 @@ fn a_service_on_a_kernel_without_landlock_stays_up_and_refuses_every_line() {
 }
 
 #[test]
+fn a_service_without_keyrings_stays_up_and_refuses_every_line() {
+    let lacking: &[i64] = &[libc::SYS_keyctl, libc::SYS_add_key, libc::SYS_request_key];
+    let setting = Setting { without: lacking, ..Setting::default() };
+    let Some(host) = Host::start(12, setting) else { return };
+    let answer = host.client().ask(&sign(1));
+    assert_eq!(code_of(&answer), "unavailable", "{answer}");
+    assert!(
+        answer.contains("no keyring calls") && host.log().contains("no keyring calls"),
+        "{answer} {}",
+        host.log()
+    );
+
+    // As a unit has it that hides too much of /proc; the mounts are this thread's own.
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).unwrap();
+    let mount = |words: &[&str]| assert!(Command::new("mount").args(words).status().unwrap().success());
+    mount(&["--make-rprivate", "/"]);
+    let hidden = host.place.join("hidden");
+    fs::write(&hidden, "").unwrap();
+    fs::set_permissions(&hidden, fs::Permissions::from_mode(0)).unwrap();
+    mount(&["--bind", hidden.to_str().unwrap(), "/proc/keys"]);
+    let host = Host::start(13, Setting::default()).unwrap();
+    let answer = host.client().ask(&sign(1));
+    assert_eq!(code_of(&answer), "unavailable", "{answer}");
+    assert!(answer.contains("/proc/keys"), "{answer}");
+}
+
+#[test]
+fn a_log_that_nobody_reads_holds_nobody_up() {
+    let (log, _unread) = UnixStream::pair().unwrap();
+    log.set_nonblocking(true).unwrap();
+    while (&log).write(&[b'x'; 4096]).is_ok() {}
+    log.set_nonblocking(false).unwrap();
+    let Some(host) = Host::start(14, Setting { log: Some(log.into()), ..Setting::default() }) else { return };
+    let mut client = host.client();
+    assert!(client.ask(&sign(1)).contains("request"));
+    assert_eq!(code_of(&Client::connect(&host.path, 1).hear().unwrap()), "denied");
+    assert!(client.ask(&sign(2)).contains("request"), "what it had to say of that is lost");
+}
+
+#[test]
 fn an_installed_signer_is_no_service_for_another_user() {
     for (at, other, code) in [(10, true, "unavailable"), (11, false, "no_such_key")] {
         let setting = Setting { installed: true, record: None, own_peer: !other, ..Setting::default() };
@@ -185,16 +231,16 @@ fn a_service_with_named_keys_takes_those_of_its_user_and_claims_them() {
     // As systemd starts one for a user at login; here the user is root, in a session of the test's own.
     signbox_keyring::join_fresh_session().unwrap();
     let (place, made) = (attack::place::Place::new(), attack::secret::Made::kraken(0x5e_0003));
-    let mut adding = Talk::start(std::process::Command::new(place.attacker()).arg("add"));
+    let mut adding = Talk::start(Command::new(place.attacker()).arg("add"));
     let payload = attack::secret::hex(&made.payload());
     let serial = adding.ask(&format!("@s {} {payload} 0", made.description()));
     assert!(adding.end().success());
-    let reads = || Talk::start(std::process::Command::new(place.attacker()).args(["read", &serial])).hear();
+    let reads = || Talk::start(Command::new(place.attacker()).args(["read", &serial])).hear();
     assert_eq!(reads(), "LEAK", "the control");
     let path = place.join("socket");
-    let mut command = std::process::Command::new(place.signer());
+    let mut command = Command::new(place.signer());
     command.args(["--service", "main", "--claim", &made.handle]);
-    command.stdin(std::os::fd::OwnedFd::from(std::os::unix::net::UnixListener::bind(&path).unwrap()));
+    command.stdin(OwnedFd::from(UnixListener::bind(&path).unwrap()));
     let mut service = attack::place::spawn(&mut command);
     let mut client = Client::connect(&path, 0);
     let hello = client.ask(HELLO);
@@ -212,12 +258,12 @@ fn what_is_no_listening_socket_is_refused_at_the_start() {
         return;
     }
     let place = attack::place::Place::new();
-    let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
-    let datagrams = std::os::unix::net::UnixDatagram::unbound().unwrap();
+    let (one, _other) = UnixStream::pair().unwrap();
+    let datagrams = UnixDatagram::unbound().unwrap();
     let network = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let file = fs::File::open("/dev/null").unwrap();
-    for input in [one.into(), datagrams.into(), network.into(), file.into()] as [std::os::fd::OwnedFd; 4] {
-        let mut command = std::process::Command::new(place.signer());
+    for input in [one.into(), datagrams.into(), network.into(), file.into()] as [OwnedFd; 4] {
+        let mut command = Command::new(place.signer());
         let output = command.args(["--service", "bot"]).stdin(input).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         assert!(

@@ -27,7 +27,10 @@ pub(crate) struct Setting {
     pub(crate) record: Option<String>,
     pub(crate) secret: String,
     pub(crate) state: bool,
-    pub(crate) without_landlock: bool,
+    /// System calls that the kernel says it does not have.
+    pub(crate) without: &'static [i64],
+    /// Where it writes what it has to say, if not to a file.
+    pub(crate) log: Option<OwnedFd>,
     /// The program is set-group-id, as the package installs it.
     pub(crate) installed: bool,
     /// It answers its own user.
@@ -46,7 +49,9 @@ impl Default for Setting {
             record,
             secret,
             state: false,
-            without_landlock: false,
+            without: &[],
+            log: None,
+
             installed: false,
             own_peer: false,
             credentials,
@@ -96,7 +101,7 @@ impl Host {
             true => place.install(&signer(), "signer-2711", 0o2711, uid + 1),
             false => place.signer(),
         };
-        let log = fs::File::create(place.join("log")).unwrap();
+        let log = setting.log.unwrap_or_else(|| fs::File::create(place.join("log")).unwrap().into());
         let mut command = Command::new(program);
         command.args(["--service", &bot, "--peer", &peer.to_string()]).current_dir(place.path());
         if setting.state {
@@ -111,9 +116,10 @@ impl Host {
             command.env("CREDENTIALS_DIRECTORY", folder);
         }
         command.stdin(OwnedFd::from(listener)).stdout(Stdio::null()).stderr(log).uid(uid).gid(uid);
-        if setting.without_landlock {
+        if !setting.without.is_empty() {
+            let program = filter(setting.without);
             // SAFETY: the preparation makes two system calls, and neither allocates nor locks.
-            unsafe { command.pre_exec(without_landlock) };
+            unsafe { command.pre_exec(move || lack(&program)) };
         }
         let child = spawn(&mut command);
         Some(Host { place, bot, uid, peer, path, key, child })
@@ -199,17 +205,21 @@ impl Drop for GroupKey {
     }
 }
 
-/// Has the kernel say that it has no landlock.
-fn without_landlock() -> std::io::Result<()> {
-    let op = |code: u32, jt, jf, k: u32| libc::sock_filter { code: code as u16, jt, jf, k };
-    let create = libc::SYS_landlock_create_ruleset as u32;
-    let mut program = [
-        op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, create),
-        op(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
-        op(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let filter = libc::sock_fprog { len: 4, filter: program.as_mut_ptr() };
+/// A filter by which the kernel says that it does not have these calls.
+fn filter(calls: &[i64]) -> Vec<libc::sock_filter> {
+    let op = |code: u32, jt, k: u32| libc::sock_filter { code: code as u16, jt, jf: 0, k };
+    let mut program = vec![op(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0)];
+    for (at, call) in calls.iter().enumerate() {
+        // To the last instruction.
+        program.push(op(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, (calls.len() - at) as u8, *call as u32));
+    }
+    let verdicts = [libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32];
+    program.extend(verdicts.map(|verdict| op(libc::BPF_RET | libc::BPF_K, 0, verdict)));
+    program
+}
+
+fn lack(program: &[libc::sock_filter]) -> std::io::Result<()> {
+    let filter = libc::sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() };
     nix::sys::prctl::set_no_new_privs()?;
     // SAFETY: the kernel reads the program, which outlives the call.
     let set = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const filter) };
