@@ -117,6 +117,20 @@ fn a_key_whose_record_names_somebody_else_or_nobody_is_not_used() {
 }
 
 #[test]
+fn limits_are_counted_over_all_clients() {
+    let record = Some(format!(r#"{},"limits":{{"rate":"3/d"}}"#, host::PEER));
+    let Some(host) = Host::start(15, Setting { record, ..Setting::default() }) else { return };
+    let (mut one, mut two) = (host.client(), host.client());
+    two.take_pipes();
+    assert!(one.ask(&sign(1)).contains("request"));
+    assert!(two.ask(&sign(1)).contains("request"));
+    assert!(one.ask(&sign(2)).contains("request"));
+    for client in [&mut one, &mut two, &mut host.client()] {
+        assert_eq!(code_of(&client.ask(&sign(3))), "rate_limited");
+    }
+}
+
+#[test]
 fn another_user_is_turned_away_told_why_and_written_down() {
     let Some(host) = Host::start(7, Setting::default()) else { return };
     for other in [host.peer + 1, host.uid, 0] {
@@ -191,7 +205,7 @@ fn a_service_without_keyrings_stays_up_and_refuses_every_line() {
     mount(&["--make-rprivate", "/"]);
     let hidden = host.place.join("hidden");
     fs::write(&hidden, "").unwrap();
-    fs::set_permissions(&hidden, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&hidden, fs::Permissions::from_mode(0o000)).unwrap();
     mount(&["--bind", hidden.to_str().unwrap(), "/proc/keys"]);
     let host = Host::start(13, Setting::default()).unwrap();
     let answer = host.client().ask(&sign(1));

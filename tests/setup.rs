@@ -95,8 +95,8 @@ fn setup_refuses_what_cannot_be_and_leaves_nothing() {
         .run_as(machine.trader, &["setup", "t-wrong", "--user", "trader"])
         .fails("only root can set up a service");
     machine.run_as(machine.trader, &["setup", "t-wrong", "--remove"]).fails("only root can set up a service");
-    machine.run(&["setup", "t-wrong"]).is_wrong_usage();
-    machine.run(&["setup", "t-wrong", "--user", "trader", "--remove"]).is_wrong_usage();
+    machine.run(&["setup", "t-wrong"]).refuses_its_usage();
+    machine.run(&["setup", "t-wrong", "--user", "trader", "--remove"]).refuses_its_usage();
     // A user of this name who can log in is somebody else.
     machine.make_user("signbox-t-person", "/bin/sh");
     machine.run(&["setup", "t-person", "--user", "trader"]).fails("who can log in; choose another name");
@@ -249,8 +249,8 @@ fn a_credential_is_encrypted_and_systemd_is_told_of_it() {
     add("binance/main", &[])
         .fails("binance/main is a credential of the service t-cred; '--credential' replaces it");
     assert_eq!(machine.key("signbox@t-cred:binance:main"), None);
-    add("binance/main", &["--credential", "--timeout", "1h"]).is_wrong_usage();
-    machine.run(&["add", "--credential", "binance/main"]).is_wrong_usage();
+    add("binance/main", &["--credential", "--timeout", "1h"]).refuses_its_usage();
+    machine.run(&["add", "--credential", "binance/main"]).refuses_its_usage();
 
     machine
         .run(&["remove", "--service", "t-cred", "binance/main"])

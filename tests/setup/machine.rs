@@ -299,7 +299,7 @@ impl Told {
         assert!(self.code == Some(0) && !self.text.contains(part), "{}: {}", self.command, self.text);
     }
 
-    pub(crate) fn is_wrong_usage(self) {
+    pub(crate) fn refuses_its_usage(self) {
         assert_eq!(self.code, Some(2), "{}: {}", self.command, self.text);
     }
 }
