@@ -489,6 +489,13 @@ fn the_bot_that_starts_its_own_signer_works() {
 }
 
 /// Every page.
-const PAGES: [&str; 5] =
-    ["signbox.1", "signbox-signer.1", "signbox-policy.5", "signbox-protocol.7", "signbox-exchanges.7"];
+const PAGES: [&str; 7] = [
+    "signbox.1",
+    "signbox-signer.1",
+    "signbox-policy.5",
+    "signbox-protocol.7",
+    "signbox-exchanges.7",
+    "signbox-service.7",
+    "signbox-sessions.7",
+];
 const EXCHANGES: &str = "packaging/man/signbox-exchanges.7";
