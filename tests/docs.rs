@@ -439,6 +439,21 @@ fn the_pages_are_well_formed() {
 }
 
 #[test]
+fn every_session_of_the_table_is_tried_in_a_virtual_machine_and_no_other() {
+    let page = page("signbox-sessions.7");
+    let table = between(
+        &page,
+        ".It Em session Ta Em @s Ta Em keyctl Ta Em add Ta Em add @u Ta Em @u Ta Em group",
+        ".El",
+    );
+    let told: Words = words(table.lines().map(|row| row[".It ".len()..].split(" Ta ").next().unwrap()));
+    let script = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vm/run")).unwrap();
+    let tried = between(&script, "SESSIONS = {", "}");
+    let tried: Words = words(tried.lines().map(|line| line.split('"').nth(1).unwrap()));
+    assert_eq!(told, tried);
+}
+
+#[test]
 fn the_example_in_the_specification_works() {
     if !stage() {
         return;
