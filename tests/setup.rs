@@ -238,6 +238,9 @@ fn a_credential_is_encrypted_and_systemd_is_told_of_it() {
 
     add("kraken/main", &["--credential"]).works(&[]);
     assert_eq!(loaded("t-cred").len(), 2);
+    machine
+        .run(&["list", "--service", "t-cred"])
+        .works(&["binance/main  credential  live", "kraken/main   credential  live"]);
     add("binance/main", &["--credential", "--limit", "rate=1/s"]).works(&["limit        rate = 1/s"]);
     assert_eq!(
         machine.decrypted("signbox.binance.main", path)["limits"]["rate"][0],
