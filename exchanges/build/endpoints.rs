@@ -358,18 +358,21 @@ impl Line {
                 format!("When::Equals({}, {})", tables.name(name), tables.name(value))
             }
         };
-        format!(
-            "Endpoint {{ method: {}, path: {}, hash: {}, when: {when}, class: {}, key_only: {}, repeats: {}, sign: {}, needs: {}, \
-             shown: {}, orders: {orders}, closed: {closed} }}",
-            self.method,
-            tables.name(&self.path),
-            hash(self.path.as_bytes()),
-            self.class,
+        let details = format!(
+            "Details {{ when: {when}, key_only: {}, repeats: {}, sign: {}, needs: {}, shown: {}, orders: {orders}, closed: {closed} }}",
             self.key_only,
             tables.names(self.repeats.iter().map(String::as_str)),
             tables.option(self.sign.as_deref()),
             tables.set(needs),
             tables.set(shown),
+        );
+        format!(
+            "Endpoint {{ method: {}, path: {}, hash: {}, class: {}, details: {} }}",
+            self.method,
+            tables.name(&self.path),
+            hash(self.path.as_bytes()),
+            self.class,
+            tables.at("DETAILS", vec![details]),
         )
     }
 }

@@ -18,7 +18,7 @@ struct Table {
 }
 
 /// The array of each kind, and what stands in it. The order is the order of the generated file.
-const TABLES: [(&str, &str); 21] = [
+const TABLES: [(&str, &str); 22] = [
     ("EXCHANGES", "Exchange"),
     ("NAMES", "Name"),
     ("SCHEMES", "Scheme"),
@@ -26,6 +26,7 @@ const TABLES: [(&str, &str); 21] = [
     ("PLACES", "Place"),
     ("FIELDS", "Field"),
     ("ENDPOINTS", "Endpoint"),
+    ("DETAILS", "Details"),
     ("SHAPES", "Shape"),
     ("SHAPE_NAMES", "ShapeName"),
     ("NODES", "Node"),

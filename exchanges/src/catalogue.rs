@@ -281,10 +281,25 @@ pub struct Endpoint {
     pub path: Name,
     /// The hash of the path.
     pub hash: u32,
-    /// What must hold for this line to speak.
-    pub when: When,
     /// What the endpoint can do.
     pub class: Class,
+    /// Where the rest stands: most endpoints have it in common with others.
+    details: u16,
+}
+
+impl Deref for Endpoint {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &DETAILS[usize::from(self.details)]
+    }
+}
+
+/// What is to be known of an endpoint besides its path and class.
+#[derive(Debug)]
+pub struct Details {
+    /// What must hold for this line to speak.
+    pub when: When,
     /// Whether it is sent with the API key and not signed.
     pub key_only: bool,
     /// The parameters that may stand more than once.
