@@ -704,7 +704,7 @@ fn allow_files(count: usize) -> Result<(), String> {
     setrlimit(Resource::RLIMIT_NOFILE, needed.min(hard), hard).map_err(|error| error.to_string())?;
     if hard < needed {
         return Err(format!(
-            "{count} files are too many here (RLIMIT_NOFILE is {hard}); share the keys among several signers"
+            "{count} files are too many here (RLIMIT_NOFILE is {hard}); raise it, or share the keys among several signers"
         ));
     }
     Ok(())

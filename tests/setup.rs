@@ -71,6 +71,7 @@ fn setup_refuses_what_cannot_be_and_leaves_nothing() {
     machine
         .run(&["setup", "t-wrong", "--user", "nobody-of-this-name"])
         .fails("there is no user 'nobody-of-this-name'");
+    machine.run(&["setup", "t-wrong", "--user", "61999"]).fails("there is no user 61999");
     machine.run(&["setup", "t-wrong", "--user", "root"]).fails("a bot that runs as root can read every key");
     machine.run(&["setup", "t-wrong", "--user", "0"]).fails("a bot that runs as root can read every key");
     for bad in [

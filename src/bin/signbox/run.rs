@@ -5,6 +5,7 @@ use crate::cli::Run;
 use crate::client;
 use crate::error::Error;
 use crate::output::remark;
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use serde_json::Value;
 use signbox_keyring::{self as keyring, Entry, Place};
@@ -115,9 +116,23 @@ impl Signer {
     }
 }
 
+/// No program file says EPERM; AppArmor does, where a program would have to leave its profile and may not.
+fn hint(error: &io::Error) -> &'static str {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EPERM) => {
+            "; under no_new_privs (a unit with NoNewPrivileges=yes) AppArmor forbids it: add AppArmorProfile=unconfined to the unit"
+        }
+        _ => "",
+    }
+}
+
 fn spawn(command: &mut Command) -> Result<Child, Error> {
     let failed = |error, program: &Command| {
-        Error::new(format_args!("cannot start {}: {error}", program.get_program().to_string_lossy()))
+        Error::new(format_args!(
+            "cannot start {}: {error}{}",
+            program.get_program().to_string_lossy(),
+            hint(&error)
+        ))
     };
     command.spawn().map_err(|error| failed(error, command))
 }
@@ -150,6 +165,6 @@ fn place(entry: &Entry) -> &'static str {
 fn become_command(args: &Run, fds: &str) -> ExitCode {
     let (program, arguments) = args.command.split_first().expect("clap asks for one");
     let error = Command::new(program).args(arguments).env(FDS, fds).exec();
-    remark(&format!("signbox: cannot start '{}': {error}", program.to_string_lossy()));
+    remark(&format!("signbox: cannot start '{}': {error}{}", program.to_string_lossy(), hint(&error)));
     ExitCode::from(if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 })
 }

@@ -29,6 +29,9 @@ pub(crate) fn run(args: &Setup) -> Result<ExitCode, Error> {
 
 fn set_up(name: &str, user: &str) -> Result<ExitCode, Error> {
     let uid = service::uid(user)?;
+    if User::from_uid(Uid::from_raw(uid)).ok().flatten().is_none() {
+        return Err(Error::new(format_args!("there is no user {uid}")));
+    }
     if uid == 0 {
         return Err(Error::new("a bot that runs as root can read every key; give it a user of its own"));
     }
