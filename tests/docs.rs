@@ -443,7 +443,7 @@ fn every_session_of_the_table_is_tried_in_a_virtual_machine_and_no_other() {
     let page = page("signbox-sessions.7");
     let table = between(
         &page,
-        ".It Em session Ta Em @s Ta Em keyctl Ta Em add Ta Em add @u Ta Em @u Ta Em group",
+        ".It Em session Ta Em @s Ta Em keyctl Ta Em add Ta Em add @u Ta Em @u Ta Em group Ta Em service",
         ".El",
     );
     let told: Words = words(table.lines().map(|row| row[".It ".len()..].split(" Ta ").next().unwrap()));

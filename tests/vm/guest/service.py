@@ -37,7 +37,7 @@ def setup():
     ran = Ran("signbox", "list", "--service", NAME)
     check("signbox list --service", ran.code == 0 and KEY in ran.out, ran)
     ran = Ran("signbox", "show", "--service", NAME, KEY)
-    check("signbox show --service", ran.code == 0 and "only the service" in ran.out and secret(KEY) not in ran.all, ran)
+    check("signbox show --service", ran.code == 0 and "read trade cancel" in ran.out and secret(KEY) not in ran.all, ran)
     ran = Ran("systemd-analyze", "security", "--no-pager", "--threshold=15", UNIT + ".service")
     check("systemd-analyze security: 1.5 at most", ran.code == 0, ran.all[-200:])
     ran = Ran("signbox", "setup", "empty", "--user", "tester")
