@@ -87,6 +87,11 @@ fn remark_without_timeout(handle: &str, key: Key) {
 /// Gives up the group that the program was installed with, which nothing after this may need.
 pub(super) fn give_up_the_group() -> Result<(), String> {
     let own = nix::unistd::getgid();
+    // A unit with NoNewPrivileges never had it, and may deny the call.
+    let held = nix::unistd::getresgid().map_err(|error| format!("cannot see the group: {error}"))?;
+    if [held.effective, held.saved] == [own, own] {
+        return Ok(());
+    }
     nix::unistd::setresgid(own, own, own).map_err(|error| format!("cannot give up the group: {error}"))
 }
 
