@@ -41,7 +41,8 @@ pub use asymmetric::{
     sign_text,
 };
 pub use catalogue::{
-    Class, Endpoint, Exchange, Method, Name, NameSet, Of, Shape, ShapeName, Tabled, When, catalogue, exchange,
+    Class, Details, Endpoint, Exchange, Method, Name, NameSet, Of, Shape, ShapeName, Tabled, When, catalogue,
+    exchange,
 };
 pub use decimal::Decimal;
 pub use endpoints::{Elsewhere, Fit};

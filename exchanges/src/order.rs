@@ -207,7 +207,7 @@ impl Default for OrderScratch {
 impl Exchange {
     /// Hands every order, withdrawal and transfer that a request asks for to `each`.
     ///
-    /// There are none for an endpoint that the catalogue does not describe so ([`Endpoint::orders`] is empty). Fails for
+    /// There are none for an endpoint that the catalogue does not describe so ([`Details::orders`](crate::Details::orders) is empty). Fails for
     /// what could be read in two ways, and with whatever `each` fails with.
     pub fn orders(
         &self,
