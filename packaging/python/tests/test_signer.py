@@ -402,6 +402,7 @@ def test_alerts_of_the_signer_are_logged(key, caplog):
 def test_ctrl_c_is_for_the_bot_alone(binance):
     bot = f"""
 import os, signal, signbox
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored, if these tests run behind an '&'
 signer = signbox.Signer({binance!r})
 try:
     os.killpg(0, signal.SIGINT)
@@ -409,7 +410,9 @@ try:
 except KeyboardInterrupt:
     print(signer.sign("DELETE", "{URL}openOrders?symbol=LTCBTC")["url"])
 """
-    run = subprocess.run([sys.executable, "-c", bot], capture_output=True, text=True, start_new_session=True)
+    run = subprocess.run(
+        [sys.executable, "-c", bot], capture_output=True, text=True, start_new_session=True, timeout=60
+    )
     assert "signature=" in run.stdout, run.stderr
 
 
