@@ -13,6 +13,7 @@ use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) struct Machine {
     /// Its keys begin with this: root's keyring is that of the real machine.
@@ -22,7 +23,11 @@ pub(crate) struct Machine {
     state: PathBuf,
     /// A user for bots; there is one more, called other, with the next number.
     pub(crate) trader: u32,
+    /// Users that two machines make have the same number, and userdel looks at the processes of both.
+    _alone: MutexGuard<'static, ()>,
 }
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 impl Machine {
     /// Gives this thread, and what it starts, mounts of its own. Nothing where that cannot be.
@@ -36,11 +41,12 @@ impl Machine {
                 return None;
             }
         }
+        let alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         unshare(CloneFlags::CLONE_NEWNS).unwrap();
         let place = Place::new();
         let state = format!("{}/signbox-{bot}-{}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
         fs::create_dir_all(&state).unwrap();
-        let machine = Machine { bot, place, state: state.into(), trader: 64_321 };
+        let machine = Machine { bot, place, state: state.into(), trader: 64_321, _alone: alone };
         machine.program("mount", &["--make-rprivate", "/"]);
         let memory = machine.place.path().to_str().unwrap().to_owned();
         machine.program("mount", &["-t", "tmpfs", "-o", "mode=755", "signbox-test", &memory]);
