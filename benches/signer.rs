@@ -14,7 +14,6 @@
 
 use hmac::{Hmac, Mac};
 use nix::cmsg_space;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::signal::{Signal, kill};
@@ -23,9 +22,10 @@ use nix::unistd::{Pid, read, write};
 use sha2::Sha256;
 use signbox_keyring::{Key, Keyring, Secret, add, description, join_fresh_session};
 use signbox_sandbox as sandbox;
+use std::fs::OpenOptions;
 use std::hint::black_box;
 use std::io::IoSliceMut;
-use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -420,13 +420,11 @@ impl Helper {
         let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::empty());
         let rights = message.expect("an answer").cmsgs().expect("it fits").next();
         let Some(ControlMessageOwned::ScmRights(fds)) = rights else { panic!("no pipes came") };
-        // As a client has them that does nothing else meanwhile.
-        let [output, input] = [fds[0], fds[1]].map(|fd| {
-            // SAFETY: the kernel has just opened it for us.
-            let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-            fcntl(&fd, FcntlArg::F_SETFL(OFlag::empty())).expect("it is open");
-            fd
-        });
+        // Opened anew they block, as those of a client that does nothing else meanwhile.
+        let anew =
+            |fd: i32, how: &mut OpenOptions| how.open(format!("/proc/self/fd/{fd}")).expect("it is open");
+        let output = anew(fds[0], OpenOptions::new().read(true)).into();
+        let input = anew(fds[1], OpenOptions::new().write(true)).into();
         // Its end would be the end of the pipes: it stays open for as long as this program.
         std::mem::forget(socket);
         Helper { child, input: Some(input), output, room: vec![0; 1 << 16], serves: true }

@@ -95,9 +95,9 @@ pub(crate) fn mlock_on_fault(start: NonNull<c_void>, len: usize) -> nix::Result<
 /// `accept4`: the next client of a listening socket, in a descriptor that does not block.
 pub fn accept(listener: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
     let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    let (listener, none) = (listener.as_raw_fd(), std::ptr::null_mut());
     // SAFETY: no address is asked for, so nothing of ours is written to.
-    let fd =
-        unsafe { libc::accept4(listener.as_raw_fd(), std::ptr::null_mut(), std::ptr::null_mut(), flags) };
+    let fd = unsafe { libc::accept4(listener, none, std::ptr::null_mut(), flags) };
     // SAFETY: the kernel has just opened `fd` for us, and nobody else knows it.
     Errno::result(fd).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
 }
@@ -130,11 +130,10 @@ pub fn send_descriptors(
     message.msg_iovlen = 1;
     message.msg_control = (&raw mut rights).cast();
     message.msg_controllen = length as _;
-    // SAFETY: the kernel reads `part`, the text and `rights`, which outlive the call; `cmsghdr` is 16 bytes long, so the
-    // descriptors stand where `CMSG_DATA` would have them.
-    let sent = unsafe {
-        libc::sendmsg(socket.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT)
-    };
+    let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+    // `cmsghdr` is 16 bytes long, so the descriptors stand where `CMSG_DATA` would have them.
+    // SAFETY: the kernel reads `part`, the text and `rights`, which outlive the call.
+    let sent = unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const message, flags) };
     Errno::result(sent).map(|sent| sent.unsigned_abs())
 }
 
