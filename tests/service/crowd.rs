@@ -130,6 +130,28 @@ fn a_process_with_a_thousand_connections_keeps_nobody_else_out() {
     assert!(host.log().lines().count() < 40, "no more than a line a second: {}", host.log());
 }
 
+#[test]
+fn a_crowd_that_has_gone_makes_room_at_once_for_one_of_the_same_process() {
+    let Some(host) = Host::start(26, Setting::default()) else { return };
+    for round in 0..20 {
+        let mut crowd: Vec<Client> = (0..256).map(|_| host.client()).collect();
+        assert_eq!(id_of(&crowd[255].ask(&sign(round))), round, "all of them are in");
+        drop(crowd);
+        let mut next = host.client();
+        assert_eq!(id_of(&next.ask(&sign(round))), round, "round {round}: {}", host.log());
+    }
+}
+
+#[test]
+fn places_that_nobody_takes_take_no_memory_where_the_kernel_gives_out_huge_pages_too() {
+    let Some(host) = Host::start(27, Setting::default()) else { return };
+    assert_eq!(id_of(&host.client().ask(&sign(1))), 1);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", host.pid())).unwrap();
+    assert!(status.contains("THP_enabled:\t0\n"), "{status}");
+    // A debug build's own pages among it; the places are 120 MB.
+    assert!(host.resident() < 40_000, "{} kB", host.resident());
+}
+
 /// A client that is a process of its own.
 struct Bridge {
     child: Child,
