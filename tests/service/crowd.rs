@@ -4,6 +4,8 @@ use crate::attack::place::signer;
 use crate::client::{Client, code_of, connect_as, id_of, sign};
 use crate::host::{Host, Setting};
 use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -133,11 +135,15 @@ fn a_process_with_a_thousand_connections_keeps_nobody_else_out() {
 #[test]
 fn a_crowd_that_has_gone_makes_room_at_once_for_one_of_the_same_process() {
     let Some(host) = Host::start(26, Setting::default()) else { return };
-    for round in 0..20 {
+    let stop = |signal| kill(Pid::from_raw(host.pid()), signal).unwrap();
+    for round in 0..5 {
         let mut crowd: Vec<Client> = (0..256).map(|_| host.client()).collect();
         assert_eq!(id_of(&crowd[255].ask(&sign(round))), round, "all of them are in");
-        drop(crowd);
+        // It hears of the next one's coming and of their going in one moment.
+        stop(Signal::SIGSTOP);
         let mut next = host.client();
+        drop(crowd);
+        stop(Signal::SIGCONT);
         assert_eq!(id_of(&next.ask(&sign(round))), round, "round {round}: {}", host.log());
     }
 }
