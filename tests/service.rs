@@ -187,6 +187,25 @@ fn a_service_on_a_kernel_without_landlock_stays_up_and_refuses_every_line() {
 }
 
 #[test]
+fn a_service_signs_without_the_calls_that_its_unit_denies() {
+    // Of @setuid, @chown, @privileged and @resources, what a program like it might call.
+    let denied: &[i64] = &[
+        libc::SYS_setresgid,
+        libc::SYS_setresuid,
+        libc::SYS_setgid,
+        libc::SYS_setuid,
+        libc::SYS_setgroups,
+        libc::SYS_fchown,
+        libc::SYS_fchownat,
+        libc::SYS_capset,
+        libc::SYS_setrlimit,
+        libc::SYS_setpriority,
+    ];
+    let Some(host) = Host::start(16, Setting { without: denied, ..Setting::default() }) else { return };
+    assert_eq!(id_of(&host.client().ask(&sign(7))), 7, "{}", host.log());
+}
+
+#[test]
 fn a_service_without_keyrings_stays_up_and_refuses_every_line() {
     let lacking: &[i64] = &[libc::SYS_keyctl, libc::SYS_add_key, libc::SYS_request_key];
     let setting = Setting { without: lacking, ..Setting::default() };
