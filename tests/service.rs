@@ -202,7 +202,8 @@ fn a_service_signs_without_the_calls_that_its_unit_denies() {
         libc::SYS_setpriority,
     ];
     let Some(host) = Host::start(16, Setting { without: denied, ..Setting::default() }) else { return };
-    assert_eq!(id_of(&host.client().ask(&sign(7))), 7, "{}", host.log());
+    let answer = host.client().ask(&sign(7));
+    assert!(answer.contains("signature="), "{answer} {}", host.log());
 }
 
 #[test]
