@@ -148,7 +148,9 @@ pub(crate) fn sign_with(handle: &str, id: u32) -> String {
     )
 }
 
+/// The id of an answer that is no refusal.
 pub(crate) fn id_of(answer: &str) -> u32 {
+    assert!(!answer.contains(r#""error":"#), "a refusal: {answer}");
     let id = answer.split_once(r#""id":"#).unwrap_or_else(|| panic!("an answer: {answer}")).1;
     id.split(',').next().unwrap().parse().unwrap_or_else(|_| panic!("{answer}"))
 }
